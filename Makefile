@@ -1,0 +1,93 @@
+# Two commands matter: `make book` and `make test`. Both need Python 3.11 to 3.13, make, and a package registry.
+# `make help` lists the rest.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+# What a page can depend on. A change in any of these, and only that, makes the next run work again.
+NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb notebooks/*/*.ipynb))
+PACKAGE   := $(shell find pmf_minimal -type f -not -name '*.pyc')
+PAGES     := $(shell find book -type f -not -path '*/__pycache__/*') _config.yml _toc.yml
+EXECUTED  := $(NOTEBOOKS:%=_build/%)
+
+# The same number of threads for `refresh`, `book` and `test`: another number adds up sums in another order, and the
+# last digits that training starts from grow. Threads that wait must sleep: by default they spin, which on a busy
+# machine makes two threads several times slower than one.
+export OMP_NUM_THREADS := 2
+export OMP_WAIT_POLICY := PASSIVE
+
+# One order for sets and dictionaries of strings in every run; the environment's own kernel before the user's; no
+# "new version of pip" and no "frozen modules" chatter between the lines that matter.
+export PYTHONHASHSEED := 0
+export JUPYTER_PREFER_ENV_PATH := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYDEVD_DISABLE_FILE_VALIDATION := 1
+
+# A recipe that fails must not leave a half-made file that looks finished; and no built-in rules for C and the like.
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@echo "Targets of this Makefile:"
+	@sed -n 's/^\([a-z]*\):.*## /\1 /p' Makefile | while read -r name text; do printf '  make %-8s  %s\n' "$$name" "$$text"; done
+
+# --- Set-up -------------------------------------------------------------------------------------------------------
+# Two stamps, since the pins take minutes to install and the package itself a second.
+
+$(VENV)/requirements.stamp: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info[:2] <= (3, 13) else \
+	  f"This book needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is {sys.version.split()[0]}: try  make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --requirement requirements.txt
+	@touch $@
+
+# Editable, so that a change in pmf_minimal/ counts at once. setuptools is among the pins: no build isolation, hence no
+# second trip to the registry.
+$(VENV)/package.stamp: $(VENV)/requirements.stamp pyproject.toml
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: setup
+setup: $(VENV)/package.stamp ## make .venv and install everything into it
+
+# --- The book -----------------------------------------------------------------------------------------------------
+
+.PHONY: book
+book: _build/html.stamp ## execute the notebooks and build the book in _build/html
+	@echo
+	@echo "The book is ready. Open this file in a browser:"
+	@echo "    file://$(CURDIR)/_build/html/index.html"
+
+# The committed notebooks stay as they are; what is shown is an executed copy.
+$(EXECUTED): _build/%.ipynb: %.ipynb $(PACKAGE) $(VENV)/package.stamp book/tools/execute.py
+	@$(BIN)/python book/tools/execute.py $< --to $(@D)
+
+_build/html.stamp: $(EXECUTED) $(PAGES) $(VENV)/package.stamp
+	$(BIN)/python book/tools/build_site.py _build/notebooks
+	@touch $@
+
+.PHONY: refresh
+refresh: setup ## execute the notebooks and rewrite the outputs that are committed
+	$(BIN)/python book/tools/execute.py $(NOTEBOOKS) --in-place
+
+# --- Checks -------------------------------------------------------------------------------------------------------
+
+# Two workers, each of which keeps to one file at a time: nbval needs that, and what a file sets up is then made once.
+# Besides tests/, nbval runs each notebook again and compares what comes out with what is committed.
+.PHONY: test
+test: setup ## run all tests, the notebooks' stored outputs included
+	$(BIN)/python -m pytest tests $(NOTEBOOKS) -n 2 --dist loadfile --durations 5 \
+	  --nbval --nbval-current-env --nbval-cell-timeout 300 --nbval-sanitize-with book/tools/nbval_sanitise.cfg
+
+.PHONY: lint
+lint: setup ## check style and formatting (ruff)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.PHONY: clean
+clean: ## remove all that make has made: the build, the virtual environment, caches
+	rm -rf $(VENV) _build *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage
+	find pmf_minimal tests book -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,71 @@
+"""Build the HTML of the book from the pages and from notebooks that already have their outputs.
+
+    python book/tools/build_site.py NOTEBOOKS      # the site is then in _build/html
+
+Everything is first laid out in _build/source, because the notebooks shown are executed copies (not the files in
+notebooks/), and because MathJax is put beside the style sheets there: so the repository holds neither.
+"""
+
+import argparse
+import importlib.util
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def mathjax_folder():
+    """The `es5` folder of the MathJax that requirements.txt installs as plain files (package django-static-mathjax)."""
+    package = importlib.util.find_spec("mathjax")
+    return Path(package.submodule_search_locations[0]) / "static" / "mathjax" / "es5"
+
+
+def stage(notebooks, source):
+    """Lay out in `source` what Jupyter Book is to see."""
+    source.mkdir(parents=True)
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copy(ROOT / name, source)
+    shutil.copytree(ROOT / "book", source / "book", ignore=shutil.ignore_patterns("tools", "__pycache__"))
+    # Only what the repository has: an executed copy of a notebook since deleted must not come back.
+    (source / "notebooks").mkdir()
+    for path in sorted((ROOT / "notebooks").rglob("*")):
+        if ".ipynb_checkpoints" in path.parts or path.is_dir():
+            continue
+        relative = path.relative_to(ROOT / "notebooks")
+        (source / "notebooks" / relative).parent.mkdir(parents=True, exist_ok=True)
+        origin = notebooks / relative if path.suffix == ".ipynb" else path
+        shutil.copy(origin, source / "notebooks" / relative)
+
+    # The script finds its fonts relative to itself, so the two keep their places.
+    target = source / "book" / "_static" / "mathjax"
+    for relative in ("tex-chtml-full.js", "output/chtml/fonts/woff-v2"):
+        origin = mathjax_folder() / relative
+        (target / relative).parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if origin.is_dir() else shutil.copy)(origin, target / relative)
+
+
+def build(notebooks, folder):
+    """Build `folder`/_build/html; returns Jupyter Book's exit code, which is not 0 after any warning."""
+    out = Path(folder).resolve() / "_build"
+    # From nothing each time: it takes seconds, whereas pages left over from an earlier build hide their warnings.
+    for leftover in ("source", "html", ".doctrees"):
+        shutil.rmtree(out / leftover, ignore_errors=True)
+    stage(Path(notebooks).resolve(), out / "source")
+    jupyter_book = Path(sys.executable).with_name("jupyter-book")  # this environment's, whether it is active or not
+    command = [jupyter_book, "build", out / "source", "--path-output", out.parent]
+    command += ["-W", "-n", "--keep-going"]  # a warning is an error, a dead reference too; show all before stopping
+    return subprocess.run(command, cwd=out.parent).returncode
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("notebooks", type=Path, help="folder with the executed notebooks")
+    parser.add_argument("--to", type=Path, default=ROOT, metavar="FOLDER", help="default: the repository")
+    args = parser.parse_args()
+    return build(args.notebooks, args.to)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,175 @@
+"""Every choice that a run can make, in one place, with the paper's and the released code's answers as presets."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields, replace
+
+#: beta of Eq. (11) per modality (appendix A.4); name and char, which the paper does not list, as the other texts.
+BETA = {"structure": 0.1, "relation": 0.1, "attribute": 0.1, "image": 10.0, "name": 0.1, "char": 0.1}
+
+
+@dataclass(frozen=True)
+class PMFConfig:
+    """Configuration of a run. Rows are those of the book's table of differences between paper and released code.
+
+    Attributes:
+        modalities: which of the graphs' modalities to use; those that the data lack are left out.
+        dim: width d of every modality's embedding (A.4: 300).
+        train_share: share of pairs known in advance; None takes the data set's custom (row 18).
+        valid_share: share of those set aside for early stopping (row 16: the released code has none).
+        temperature: tau of Eq. (10) and (12).
+        beta: modality -> weight in Eq. (11).
+        scoring: ``progressive``, ``static`` (once), ``random`` (the true scores dealt out at random), ``oracle``
+            (the known truth) or ``off`` (every present feature counts 1).
+        scoring_start, scoring_end: first and last epoch that may score.
+        threshold_start, threshold_factor, threshold_max: delta of Eq. (3) and its growth.
+        threshold_grows: modalities whose delta grows; None for all (row 2).
+        candidates_in_scoring: ``all`` entities or the ``test`` counterparts and gold partners (row 4).
+        freezing: ``gradient`` (Eq. 6), ``row`` (only the feature's own row of a loss is dropped, row 7) or ``off``.
+        thaw: whether a frozen feature may come back (row 6).
+        fusion: ``weights`` (Eq. 8), ``keep`` (keep or drop, row 1) or ``none`` (plain concatenation).
+        cross_modality: L_CM in every step (``joint``, Eq. 9), in ``stages``: with steps of its own, only after the last
+            scoring (row 9), or ``off``.
+        cross_modality_over: ``all`` entities or the ``linked`` ones (row 10).
+        cross_modality_negatives: ``both`` kinds or ``one`` (row 11).
+        loss_weights: ``fixed`` or ``learned`` log-variances (row 12).
+        both_directions: ``joint`` log of Eq. (13) as printed, or the mean of ``separate`` logs (row 27).
+        relation_counts: bags of relations hold counts instead of presence (row 23).
+        missing: ``mask``, or ``bias``: a missing image is a zero vector sent through its layer (row 24).
+        similarity: ``cosine`` or the unnormalised ``dot`` product (row 14).
+        csls_k, csls_rounds: neighbours of CSLS and how often it is applied; 0 rounds for none (row 14).
+        candidates: in evaluation, the ``test`` counterparts or ``all`` entities of the other graph.
+        selection: epoch chosen on ``valid`` pairs, on ``test`` pairs (row 16: optimistic) or the ``last`` one.
+        epochs, batch_size, lr, weight_decay, clip, warmup, accumulation: optimisation (4.1, A.4).
+        schedule: ``cosine``, or ``wrong_count``: its number of steps as the released code counts it (row 19).
+        evaluate_every, patience: epochs between looks at the validation pairs, and looks without gain before stopping.
+        iterative_epochs: epochs of iterative learning that follow; 0 for none.
+        iterative_every, probation: epochs between two rounds of it, and rounds that a pair must pass (row 22).
+        seed: of split, initial weights and batches.
+    """
+
+    modalities: tuple[str, ...] = ("structure", "relation", "attribute", "image")
+    dim: int = 300
+    train_share: float | None = None
+    valid_share: float = 0.2
+    temperature: float = 0.05
+    beta: dict[str, float] = field(default_factory=lambda: dict(BETA))
+    scoring: str = "progressive"
+    scoring_start: int = 10
+    scoring_end: int = 50
+    threshold_start: float = 0.1
+    threshold_factor: float = 1.2
+    threshold_max: float = 0.9
+    threshold_grows: tuple[str, ...] | None = None
+    candidates_in_scoring: str = "all"
+    freezing: str = "gradient"
+    thaw: bool = True
+    fusion: str = "weights"
+    cross_modality: str = "joint"
+    cross_modality_over: str = "all"
+    cross_modality_negatives: str = "both"
+    loss_weights: str = "fixed"
+    both_directions: str = "joint"
+    relation_counts: bool = False
+    missing: str = "mask"
+    similarity: str = "cosine"
+    csls_k: int = 3
+    csls_rounds: int = 0
+    candidates: str = "test"
+    selection: str = "valid"
+    epochs: int = 250
+    batch_size: int = 3500
+    lr: float = 1e-3
+    weight_decay: float = 1e-4
+    clip: float = 1.1
+    warmup: float = 0.15
+    accumulation: int = 1
+    schedule: str = "cosine"
+    evaluate_every: int = 10
+    patience: int = 5
+    iterative_epochs: int = 0
+    iterative_every: int = 5
+    probation: int = 10
+    seed: int = 0
+
+    def __post_init__(self):
+        for name, known in _CHOICES.items():
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name}={getattr(self, name)!r}: choose one of {', '.join(map(str, known))}")
+
+    def but(self, **changes) -> PMFConfig:
+        """This configuration with some fields changed."""
+        unknown = changes.keys() - {f.name for f in fields(self)}
+        if unknown:
+            raise ValueError(f"no such field of the configuration: {', '.join(sorted(unknown))}")
+        return replace(self, **changes)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> PMFConfig:
+        values = json.loads(text)
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+#: Row by row what the authors' released code does, where a field can say it.
+_RELEASED = {
+    "valid_share": 0.0,
+    "threshold_grows": ("image",),
+    "candidates_in_scoring": "test",
+    "freezing": "row",
+    "thaw": False,
+    "fusion": "keep",
+    "cross_modality": "stages",
+    "cross_modality_over": "linked",
+    "cross_modality_negatives": "one",
+    "loss_weights": "learned",
+    "both_directions": "separate",
+    "relation_counts": True,
+    "missing": "bias",
+    "similarity": "dot",
+    "csls_rounds": 2,
+    "selection": "test",
+    "epochs": 100,
+    "schedule": "wrong_count",
+    "probation": 5,
+}
+
+_CHOICES = {
+    "scoring": ("progressive", "static", "random", "oracle", "off"),
+    "candidates_in_scoring": ("all", "test"),
+    "freezing": ("gradient", "row", "off"),
+    "fusion": ("weights", "keep", "none"),
+    "cross_modality": ("joint", "stages", "off"),
+    "cross_modality_over": ("all", "linked"),
+    "cross_modality_negatives": ("both", "one"),
+    "loss_weights": ("fixed", "learned"),
+    "both_directions": ("joint", "separate"),
+    "missing": ("mask", "bias"),
+    "similarity": ("cosine", "dot"),
+    "candidates": ("test", "all"),
+    "selection": ("valid", "test", "last"),
+    "schedule": ("cosine", "wrong_count"),
+}
+
+PRESETS = {"paper": PMFConfig(), "released": PMFConfig(**_RELEASED)}
+PRESETS["quick"] = PRESETS["paper"].but(
+    dim=128,
+    fusion="keep",
+    freezing="gradient",
+    cross_modality="off",
+    epochs=60,
+    scoring_end=30,
+    threshold_max=0.5,
+    csls_rounds=0,
+    patience=3,
+)
+
+#: What a chapter computes at each scale: seconds for a test, about a minute on two cores, a GPU.
+SCALES = {
+    "smoke": PRESETS["quick"].but(dim=32, epochs=12, scoring_start=3, scoring_end=8),
+    "quick": PRESETS["quick"],
+    "full": PRESETS["paper"],
+}

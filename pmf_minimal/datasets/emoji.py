@@ -1,0 +1,122 @@
+"""The emoji graphs that come with the package: where they lie, whether they are whole, and their pictures.
+
+The data card (``book/data_card.md``) says what the graphs hold; ``emoji_build.py`` makes them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+from PIL import Image
+
+from pmf_minimal.graphs import DataError
+
+DATA = Path(__file__).parent / "data" / "emoji"
+SUMS = "SHA256SUMS"
+MEND = "get the file again, or build the data anew with `python -m pmf_minimal.datasets.emoji_build`"
+
+PAIRS = {pair: tuple(pair.split("_")) for pair in ("fr_en", "ja_en", "zh_en", "de_en")}
+VENDORS = {"en": "twemoji", "fr": "noto", "zh": "noto", "ja": "fluent", "de": "fluent"}
+TILE = 64  # edge of a display picture in pixels
+
+
+def verify(folder: str | Path) -> None:
+    """Check that the data are what was published, by the SHA-256 of every file.
+
+    Args:
+        folder: the folder of all emoji data, or the folder of one pair in it; only what lies
+            below it is read, so checking one pair takes a few milliseconds.
+
+    Raises:
+        DataError: a file is missing or differs from what was recorded; the message names it.
+    """
+    folder = Path(folder)
+    root = folder if (folder / SUMS).is_file() else folder.parent
+    below = "" if root == folder else f"{folder.name}/"
+    _check(root, [name for name in _recorded(root) if name.startswith(below)])
+
+
+def _recorded(root: Path) -> dict[str, str]:
+    """File name below ``root`` -> SHA-256 in hexadecimal, as SHA256SUMS lists them."""
+    path = root / SUMS
+    if not path.is_file():
+        raise DataError(f"{path}: this list of checksums is missing; {MEND}")
+    try:
+        lines = path.read_text("utf-8").splitlines()
+        return {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+    except ValueError:
+        raise DataError(f"{path}: not a list of checksums; {MEND}") from None
+
+
+def _check(root: Path, names: list[str]) -> None:
+    recorded = _recorded(root)
+    if not names:
+        raise DataError(f"{root / SUMS}: it lists nothing for this folder; {MEND}")
+    for name in names:
+        path = root / name
+        if name not in recorded or not path.is_file():
+            raise DataError(f"{path}: this file is missing; {MEND}")
+        if hashlib.sha256(path.read_bytes()).hexdigest() != recorded[name]:
+            raise DataError(f"{path}: the file is damaged or was changed; {MEND}")
+
+
+def pictures(pair: str, root: str | Path = DATA) -> Pictures:
+    """The display pictures of both graphs of a pair.
+
+    Args:
+        pair: ``fr_en``, ``ja_en``, ``zh_en`` or ``de_en``, with or without ``emoji/`` before it.
+        root: folder of the emoji data.
+
+    Raises:
+        DataError: no such pair, or a picture file is missing or damaged.
+    """
+    languages = PAIRS.get(pair.removeprefix("emoji/"))
+    if languages is None:
+        raise DataError(f"no emoji pair {pair!r}; there are {', '.join(PAIRS)}")
+    return Pictures(languages, Path(root))
+
+
+class Pictures:
+    """Display pictures by entity URI: ``pictures("fr_en")["en/emoji/hedgehog"]``.
+
+    Indexing gives an RGBA image of ``TILE`` times ``TILE`` pixels with a transparent background, or
+    None where the entity has no picture: the vendor draws none, or it is a keyword or a group.
+    """
+
+    def __init__(self, languages: tuple[str, ...], root: Path = DATA):
+        sheets = [f"pictures/{VENDORS[language]}.webp" for language in languages]
+        tables = [f"pictures/{language}.tsv" for language in languages]
+        _check(root, sheets + tables)
+        self._place = {}
+        for sheet, table in zip(sheets, tables, strict=True):
+            for line in (root / table).read_text("utf-8").splitlines():
+                uri, tile = line.split("\t")
+                self._place[uri] = (root / sheet, int(tile))
+
+    def __getitem__(self, uri: str) -> Image.Image | None:
+        if uri not in self._place:
+            return None
+        path, tile = self._place[uri]
+        sheet = _sheet(path)
+        row, column = divmod(tile, sheet.width // TILE)
+        x, y = column * TILE, row * TILE
+        return sheet.crop((x, y, x + TILE, y + TILE))
+
+    get = __getitem__
+
+    def __contains__(self, uri: str) -> bool:
+        return uri in self._place
+
+    def __len__(self) -> int:
+        """Number of entities of both graphs that have a picture."""
+        return len(self._place)
+
+    def __repr__(self) -> str:
+        return f"Pictures({len(self)} entities, {TILE} px)"
+
+
+@lru_cache(maxsize=4)
+def _sheet(path: Path) -> Image.Image:
+    return Image.open(path).convert("RGBA")

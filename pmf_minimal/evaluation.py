@@ -1,0 +1,66 @@
+"""How good a model is on given pairs."""
+
+from __future__ import annotations
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from pmf_minimal import metrics
+from pmf_minimal.alignment import similarity
+from pmf_minimal.config import PMFConfig
+from pmf_minimal.graphs import GraphPair
+from pmf_minimal.model import PMF
+
+
+def evaluate(model: PMF, graphs: GraphPair, pairs: Tensor, config: PMFConfig, only: str | None = None) -> pd.DataFrame:
+    """Hits@1, Hits@10 and MRR of the joint embedding and of each modality alone, in both directions.
+
+    Args:
+        model: a trained model.
+        graphs: its graphs.
+        pairs: int64 ``[P, 2]``.
+        config: says similarity, CSLS and candidates.
+        only: one embedding, such as ``joint``; None for all.
+
+    Returns:
+        Rows (embedding, direction), columns Hits@1, Hits@10, MRR.
+    """
+    table = {}
+    for name, h in model.embed(graphs).items():
+        if only in (None, name):
+            s, rows, columns = candidate_similarity(h, graphs, pairs, config)
+            table[name, "left to right"] = metrics.evaluate(s[rows], columns)
+            table[name, "right to left"] = metrics.evaluate(s.T[columns], rows)
+    return pd.DataFrame(table).T.rename_axis(["embedding", "direction"])
+
+
+def candidate_similarity(
+    h: Tensor, graphs: GraphPair, pairs: Tensor, config: PMFConfig
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Similarity of the candidates of both graphs, and where the given pairs stand in it.
+
+    Candidates are all entities, or with ``config.candidates == "test"`` those of the given pairs only.
+
+    Args:
+        h: float ``[N, d]``.
+        graphs, pairs, config: as for :func:`evaluate`.
+
+    Returns:
+        float ``[n, n']``; row ``[P]`` and column ``[P]`` of each pair.
+    """
+    left, right = h[: graphs.n_left], h[graphs.n_left :]
+    rows, columns = pairs[:, 0], pairs[:, 1] - graphs.n_left
+    if config.candidates == "test":
+        left, right = left[rows], right[columns]
+        rows = columns = torch.arange(len(pairs), device=h.device)
+    return similarity(left, right, config.similarity, config.csls_k, config.csls_rounds), rows, columns
+
+
+def frozen_shares(model: PMF, graphs: GraphPair) -> dict[str, float]:
+    """``frozen <modality>`` -> share of its features that are frozen, among the entities that have one."""
+    shares = {}
+    for m, active in model.active.items():
+        present = graphs.presence(m)
+        shares[f"frozen {m}"] = float((present & ~active).sum() / present.sum().clamp(min=1))
+    return shares

@@ -1,0 +1,78 @@
+"""Iterative learning by probation: what stays each other's nearest long enough becomes a seed (section 4.1, A.4)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pmf_minimal.alignment import similarity
+from pmf_minimal.config import PMFConfig
+from pmf_minimal.graphs import GraphPair
+from pmf_minimal.model import PMF
+
+
+class Probation:
+    """Pairs of mutual nearest neighbours and for how many rounds in a row they have been so.
+
+    Attributes:
+        train: int64 ``[P, 2]``, the seeds and what has been added to them.
+    """
+
+    def __init__(self, graphs: GraphPair, config: PMFConfig):
+        self.graphs, self.config = graphs, config
+        self.train = graphs.train
+        self.candidates = torch.zeros(0, 2, dtype=torch.long, device=graphs.train.device)
+        self.rounds = torch.zeros(0, dtype=torch.long, device=graphs.train.device)
+
+    def collect(self, model: PMF) -> dict[str, float]:
+        """One round: look for mutual nearest neighbours, add those that have passed.
+
+        Args:
+            model: its joint embedding is compared.
+
+        Returns:
+            ``added``: pairs added now; ``added right``: how many of them are true test pairs, for the record only.
+        """
+        mutual = self._mutual(model)
+        key = mutual[:, 0] * self.graphs.num_nodes + mutual[:, 1]
+        known = self.candidates[:, 0] * self.graphs.num_nodes + self.candidates[:, 1]
+        # A pair that was missing in one round starts anew.
+        before = torch.zeros_like(key)
+        if len(known):
+            known, order = known.sort()
+            place = torch.searchsorted(known, key).clamp(max=len(known) - 1)
+            before = torch.where(known[place] == key, self.rounds[order][place], before)
+        rounds = before + 1
+        passed = rounds >= self.config.probation
+        added = mutual[passed]
+        self.candidates, self.rounds = mutual[~passed], rounds[~passed]
+        self.train = torch.cat([self.train, added])
+        truth = self.graphs.test[:, 0] * self.graphs.num_nodes + self.graphs.test[:, 1]
+        return {"added": len(added), "added right": int(torch.isin(key[passed], truth).sum())}
+
+    @torch.no_grad()
+    def _mutual(self, model: PMF) -> Tensor:
+        """int64 ``[P, 2]``: pairs of still unaligned entities that are each other's nearest."""
+        graphs, config = self.graphs, self.config
+        joint = model.embed(graphs)["joint"]
+        free = torch.ones(graphs.num_nodes, dtype=torch.bool, device=joint.device)
+        if config.candidates == "test":
+            free[:] = False
+            free[graphs.test.ravel()] = True
+        free[self.train.ravel()] = False
+        free[graphs.valid.ravel()] = False
+        rows = free.nonzero().ravel()
+        left, right = rows[rows < graphs.n_left], rows[rows >= graphs.n_left]
+        if not (len(left) and len(right)):
+            return graphs.train[:0]
+        s = similarity(joint[left], joint[right], config.similarity, config.csls_k, config.csls_rounds)
+        best = s.argmax(dim=1)
+        mutual = s.argmax(dim=0)[best] == torch.arange(len(left), device=s.device)
+        return torch.stack([left[mutual], right[best[mutual]]], dim=1)
+
+    def state(self) -> dict[str, Tensor]:
+        return {"train": self.train, "candidates": self.candidates, "rounds": self.rounds}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        device = self.train.device
+        self.train, self.candidates, self.rounds = (state[k].to(device) for k in ("train", "candidates", "rounds"))

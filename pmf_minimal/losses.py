@@ -1,0 +1,114 @@
+"""Contrastive losses: across graphs (L_CKG) and across modalities (L_CM) (paper, section 3.4).
+
+All vectors have unit length, so every similarity is at most 1/tau and exp(similarity - 1/tau) at most 1: the sums below cannot
+overflow, and no maximum has to be searched first. Losses are means per anchor, so that their proportion does not
+depend on the batch.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+
+def _similarities(a: Tensor, b: Tensor, temperature: float, without_self: bool = False) -> Tensor:
+    """exp(a_i · b_j / tau - 1/tau), ``[n, n']``, for rows of unit length; 0 on the diagonal if ``without_self``."""
+    # In place: the n x n' matrix is by far the largest thing in a step.
+    shifted = torch.addmm(a.new_tensor(-1 / temperature), a, b.T, alpha=1 / temperature)
+    if without_self:
+        shifted.fill_diagonal_(-torch.inf)
+    return shifted.exp_()
+
+
+def log_matches(left: Tensor, right: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """How well each pair of a batch finds each other.
+
+    Eq. (12)  l_CKG(e_i, e_j) = exp(h_i·h_j / tau) / ( exp(h_i·h_j / tau) + sum over negatives k of exp(h_i·h_k / tau) )
+
+    The negatives of e_i are the other entities of the batch: the other graph's but e_j, and its own graph's but e_i.
+
+    Args:
+        left, right: float ``[P, d]``; row p of both is one pair.
+        temperature: tau.
+
+    Returns:
+        log l_CKG from left to right and from right to left, float ``[P]`` each.
+    """
+    left, right = normalize(left), normalize(right)
+    across = _similarities(left, right, temperature)  # [P, P]
+    own_left = _similarities(left, left, temperature, without_self=True)
+    own_right = _similarities(right, right, temperature, without_self=True)
+    # log exp(h_i·h_j / tau) without the detour, minus the log of the denominator; both shifted by 1/tau
+    hit = ((left * right).sum(dim=1) - 1) / temperature
+    forth = hit - torch.log(across.sum(dim=1) + own_left.sum(dim=1))
+    back = hit - torch.log(across.sum(dim=0) + own_right.sum(dim=1))
+    return forth, back
+
+
+def alignment_loss(left: Tensor, right: Tensor, temperature: float, both_directions: str = "joint") -> Tensor:
+    """Loss of every pair in one modality, or in the joint embedding.
+
+    Eq. (13)  L_CKG = sum over m in M+, sum over (e_i, e_j) in S of -1/2 log( l_CKG(e_i^m, e_j^m) + l_CKG(e_j^m, e_i^m) )
+
+    Args:
+        left, right: float ``[P, d]``; row p of both is one pair.
+        temperature: tau.
+        both_directions: ``joint`` as printed, or ``separate`` for half of each direction's own -log (row 27).
+
+    Returns:
+        float ``[P]``; the caller takes the mean over pairs and the sum over modalities.
+    """
+    forth, back = log_matches(left, right, temperature)
+    if both_directions == "joint":
+        return -0.5 * torch.logaddexp(forth, back)
+    return -0.5 * (forth + back)
+
+
+def log_agreement(p: Tensor, q: Tensor, temperature: float, negatives: str = "both") -> Tensor:
+    """How well an entity's vector in one modality finds its own in another.
+
+    Eq. (10)  l_CM(e_i^p, e_i^q) = exp(h_i^p·h_i^q / tau) / ( exp(h_i^p·h_i^q / tau) + sum over N^- of exp(h·h / tau) )
+
+    N^- are the pairs (e_i^p, e_j^q) and (e_j^p, e_i^q), e_j another entity of the same graph in the batch.
+
+    Args:
+        p, q: float ``[B, d]``; row i of both is entity i, in modality p and in modality q.
+        temperature: tau.
+        negatives: ``both`` kinds, or only the first ``one`` (row 11).
+
+    Returns:
+        log l_CM(e_i^p, e_i^q), float ``[B]``. With both kinds it is the same for (q, p).
+    """
+    p, q = normalize(p), normalize(q)
+    similarity = _similarities(p, q, temperature)  # [B, B]
+    hit = ((p * q).sum(dim=1) - 1) / temperature
+    total = similarity.sum(dim=1)
+    if negatives == "both":
+        # The positive stands in the row and in the column; it is counted once.
+        total = total + similarity.sum(dim=0) - hit.exp()
+    return hit - torch.log(total)
+
+
+def modality_loss(p: Tensor, q: Tensor, beta_p: float, beta_q: float, temperature: float, negatives: str = "both") -> Tensor:
+    """Loss of every entity for one unordered pair of modalities, both orders together.
+
+    Eq. (11)  L_CM = sum over p != q, sum over e_i of beta_p beta_q ( -log l_CM(e_i^p, e_i^q) )
+
+    Args:
+        p, q, temperature, negatives: as for :func:`log_agreement`.
+        beta_p, beta_q: weights of the two modalities.
+
+    Returns:
+        float ``[B]``; the caller takes the mean over entities and the sum over pairs of modalities and graphs.
+    """
+    if negatives == "both":
+        agreement = 2 * log_agreement(p, q, temperature)
+    else:
+        agreement = log_agreement(p, q, temperature, "one") + log_agreement(q, p, temperature, "one")
+    return -beta_p * beta_q * agreement
+
+
+def total_loss(cross_modality: Tensor, cross_graph: Tensor) -> Tensor:
+    """Eq. (9)  L^t = L_CM^t + L_CKG^t"""
+    return cross_modality + cross_graph

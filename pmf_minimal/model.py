@@ -1,0 +1,172 @@
+"""The model: encoders, relevance, freezing and fusion put together. It computes nothing of its own."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import torch
+from torch import Tensor, nn
+
+from pmf_minimal import freezing, losses, relevance
+from pmf_minimal.config import PMFConfig
+from pmf_minimal.encoders import LinearEncoder, StructureEncoder
+from pmf_minimal.fusion import fuse
+from pmf_minimal.graphs import GraphPair
+
+
+class PMF(nn.Module):
+    """Progressive modality freezing for one pair of graphs.
+
+    Args:
+        graphs: the pair; the model learns a vector for each of its entities and serves no other graphs.
+        config: every choice.
+
+    Attributes:
+        modalities: those of the configuration that the graphs have.
+        relevance: modality -> float ``[N]``, w of the last scoring; presence before the first.
+        active: modality -> bool ``[N]``, F of Eq. (5).
+    """
+
+    def __init__(self, graphs: GraphPair, config: PMFConfig):
+        super().__init__()
+        self.config = config
+        self.modalities = tuple(m for m in config.modalities if m in graphs.modalities)
+        generator = torch.Generator().manual_seed(config.seed)
+        self.encoders = nn.ModuleDict()
+        for m in self.modalities:
+            if m == "structure":
+                encoder = StructureEncoder(graphs.edge_index.cpu(), graphs.num_nodes, config.dim, generator)
+            else:
+                once = m == "relation" and not config.relation_counts
+                encoder = LinearEncoder(graphs.features[m].shape[1], config.dim, generator, binary=once)
+            self.encoders[m] = encoder
+        # Kendall et al. (2018): a log-variance for every loss, one per modality, the joint and each pair.
+        names = [*self.modalities, "joint", *("-".join(pair) for pair in combinations(self.modalities, 2))]
+        self.log_variance = nn.ParameterDict({n: nn.Parameter(torch.zeros(())) for n in names})
+        self.log_variance.requires_grad_(config.loss_weights == "learned")
+        for m in self.modalities:
+            here = graphs.presence(m).cpu()
+            if config.missing == "bias":  # a zero vector passes for a feature until the first scoring
+                here = torch.ones_like(here)
+            self.register_buffer(f"relevance_{m}", here.float())
+            self.register_buffer(f"active_{m}", here.clone())
+
+    @property
+    def relevance(self) -> dict[str, Tensor]:
+        return {m: self.get_buffer(f"relevance_{m}") for m in self.modalities}
+
+    @property
+    def active(self) -> dict[str, Tensor]:
+        return {m: self.get_buffer(f"active_{m}") for m in self.modalities}
+
+    def encode(self, graphs: GraphPair, rows: Tensor | None = None) -> dict[str, Tensor]:
+        """Eq. (1) for every modality: name -> float ``[N, d]``, or ``[len(rows), d]``."""
+        return {m: self.encoders[m](graphs.features.get(m), rows) for m in self.modalities}
+
+    def joint(self, embeddings: dict[str, Tensor], rows: Tensor | slice = slice(None)) -> Tensor:
+        """Eq. (8) for the embeddings of the given rows: float ``[n, d · modalities]``."""
+        return fuse(embeddings, {m: w[rows] for m, w in self.relevance.items()}, self.config.fusion)
+
+    @torch.no_grad()
+    def score(self, graphs: GraphPair, thresholds: dict[str, float], generator: torch.Generator) -> None:
+        """Eq. (2) to (6): measure relevance anew and decide what is frozen from now on.
+
+        Args:
+            graphs: the pair, with its split.
+            thresholds: modality -> delta.
+            generator: source of randomness for the control that deals the scores out at random.
+        """
+        config = self.config
+        for m, h in self.encode(graphs).items():
+            present = graphs.presence(m)
+            if config.scoring == "oracle":
+                w = graphs.relevant[m].float() * present
+            elif config.candidates_in_scoring == "test":
+                unknown = torch.cat([graphs.valid, graphs.test])
+                has = h if config.missing == "bias" else h * present[:, None]
+                w = relevance.score_linked(has, graphs.train, unknown, thresholds[m]) * present
+            else:
+                w = relevance.score(h, present, graphs.n_left, thresholds[m])
+            if config.scoring == "random":
+                w = freezing.deal_out(w, present, graphs.n_left, generator)
+            if not config.thaw:
+                w = w * self.active[m]
+            self.get_buffer(f"relevance_{m}").copy_(w)
+            self.get_buffer(f"active_{m}").copy_(freezing.active(w))
+
+    def losses(self, graphs: GraphPair, pairs: Tensor | None, entities: tuple[Tensor, Tensor] | None) -> dict[str, Tensor]:
+        """Every part of Eq. (9) on one batch.
+
+        Args:
+            graphs: the pair.
+            pairs: int64 ``[P, 2]``, seeds for L_CKG, or None.
+            entities: rows ``[B]`` of the left and ``[B']`` of the right graph for L_CM, or None.
+
+        Returns:
+            name -> scalar: a modality or ``joint`` for L_CKG, ``p-q`` for L_CM.
+        """
+        asked = ([] if pairs is None else [*pairs.T]) + ([] if entities is None else [*entities])
+        # Only the rows of this batch are encoded, each once.
+        rows, where = torch.cat(asked).unique(return_inverse=True)
+        parts = where.split([len(a) for a in asked])
+        h = self.encode(graphs, rows)
+        active = {m: f[rows] for m, f in self.active.items()}
+        if self.config.freezing == "gradient":
+            h = {m: freezing.freeze(x, active[m]) for m, x in h.items()}
+        has = {m: torch.ones_like(active[m]) for m in h}
+        if self.config.missing == "mask":
+            has = {m: graphs.presence(m)[rows] for m in h}
+        if self.config.freezing == "row":
+            has = {m: has[m] & active[m] for m in h}
+        out = {}
+        if pairs is not None:
+            out |= self._cross_graph(h, has, rows, *parts[:2])
+        if entities is not None:
+            for side in parts[-2:]:
+                for name, loss in self._cross_modality(h, has, side).items():
+                    out[name] = out.get(name, 0) + loss
+        return out
+
+    def _cross_graph(self, h, has, rows, left, right) -> dict[str, Tensor]:
+        config, out = self.config, {}
+        for m, x in h.items():
+            both = has[m][left] & has[m][right]
+            # With fewer than two pairs there is nothing to tell apart.
+            if both.sum() > 1:
+                loss = losses.alignment_loss(x[left[both]], x[right[both]], config.temperature, config.both_directions)
+                out[m] = loss.mean()
+        joint = self.joint(h, rows)
+        out["joint"] = losses.alignment_loss(
+            joint[left], joint[right], config.temperature, config.both_directions
+        ).mean()
+        return out
+
+    def _cross_modality(self, h, has, side) -> dict[str, Tensor]:
+        config, out = self.config, {}
+        for p, q in combinations(self.modalities, 2):
+            both = side[has[p][side] & has[q][side]]
+            if len(both) > 1:
+                out[f"{p}-{q}"] = losses.modality_loss(
+                    h[p][both],
+                    h[q][both],
+                    config.beta[p],
+                    config.beta[q],
+                    config.temperature,
+                    config.cross_modality_negatives,
+                ).mean()
+        return out
+
+    def weigh(self, parts: dict[str, Tensor]) -> Tensor:
+        """Sum of the losses; with learned weights sum of exp(-s) L + s, s the loss's log-variance (row 12)."""
+        if self.config.loss_weights == "learned":
+            parts = {n: (-self.log_variance[n]).exp() * x + self.log_variance[n] for n, x in parts.items()}
+        cross_modality = [x for n, x in parts.items() if "-" in n]
+        cross_graph = [x for n, x in parts.items() if "-" not in n]
+        return losses.total_loss(sum(cross_modality), sum(cross_graph))
+
+    @torch.no_grad()
+    def embed(self, graphs: GraphPair) -> dict[str, Tensor]:
+        """All embeddings for prediction: every modality, missing features as zero rows, and ``joint``."""
+        h = self.encode(graphs)
+        joint = self.joint(h)
+        return {m: x * graphs.presence(m)[:, None] for m, x in h.items()} | {"joint": joint}

@@ -1,0 +1,122 @@
+"""Every figure of the book: one style, safe for the colour-blind, with words for those who do not see it."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Iterable
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+from IPython.display import HTML
+from PIL import Image
+
+#: One colour per modality throughout the book (from seaborn's colour-blind palette).
+COLOURS = {
+    m: sns.color_palette("colorblind")[i]
+    for m, i in {"structure": 0, "relation": 1, "attribute": 2, "image": 4, "joint": 7, "name": 5, "char": 9}.items()
+}
+# A white card with dark text stays readable on a dark page.
+STYLE = {"figure.facecolor": "white", "figure.dpi": 110, "axes.titlelocation": "left", "axes.titleweight": "bold"}
+
+
+def figure(columns: int = 1, width: float = 7.5, height: float = 3.0):
+    """A new figure in the book's style: ``figure, axes`` as ``plt.subplots`` gives them, one row."""
+    sns.set_theme(context="notebook", style="ticks", palette="colorblind", rc=STYLE)
+    return plt.subplots(1, columns, figsize=(width, height), layout="constrained")
+
+
+def show(fig, alt: str, caption: str) -> HTML:
+    """A Matplotlib figure as a page element with alternative text and caption.
+
+    Args:
+        fig: the figure; it is closed.
+        alt: what the picture holds, for those who cannot see it.
+        caption: what to see in it.
+    """
+    sns.despine(fig)
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format="png", metadata={"Software": None})
+    plt.close(fig)
+    picture = f'<img src="{_uri(buffer.getvalue())}" alt="{html.escape(alt, quote=True)}" style="max-width:100%">'
+    return _element(picture, caption)
+
+
+def cards(items: Iterable[dict], caption: str) -> HTML:
+    """Pictures of entities side by side, with their names.
+
+    Args:
+        items: one dict per card: ``entities``, a list of (picture or None, name); ``note``, a line below;
+            ``right``, True or False for a green or red edge, None for a grey one.
+        caption: what to see.
+    """
+    edge = {True: "#029e73", False: "#d55e00", None: "#999999"}  # told apart by the note as well
+    body = []
+    for item in items:
+        faces = "".join(
+            f'<div style="width:5.5em;text-align:center">{_face(picture, name)}<br>'
+            f'<span style="font-size:.8em;overflow-wrap:anywhere">{html.escape(name)}</span></div>'
+            for picture, name in item["entities"]
+        )
+        body.append(
+            f'<div style="border:2px solid {edge[item.get("right")]};border-radius:.5em;padding:.4em">'
+            f'<div style="display:flex;gap:.4em">{faces}</div>'
+            f'<div style="font-size:.8em;text-align:center">{html.escape(item.get("note", ""))}</div></div>'
+        )
+    return _element(f'<div style="display:flex;flex-wrap:wrap;gap:.6em">{"".join(body)}</div>', caption)
+
+
+def history(table: pd.DataFrame, selection: str = "valid"):
+    """Loss, frozen shares and figures on the validation pairs along the epochs: a figure with three panels.
+
+    Args:
+        table: ``Run.history``.
+        selection: prefix of the columns that chose the epoch.
+    """
+    fig, (loss, frozen, quality) = figure(3, width=10.5)
+    loss.plot(table.index, table["loss"], color=COLOURS["joint"])
+    loss.set(title="Loss", xlabel="epoch")
+    for column in table.filter(like="frozen "):
+        modality = column.removeprefix("frozen ")
+        frozen.plot(table.index, table[column], label=modality, color=COLOURS[modality])
+    frozen.set(title="Frozen share", xlabel="epoch", ylim=(-0.02, 1.02))
+    frozen.legend(frameon=False, fontsize=8)
+    for metric, line in (("Hits@1", "o-"), ("MRR", "s--")):
+        points = table[f"{selection} {metric}"].dropna()
+        quality.plot(points.index, points, line, label=metric, markersize=4, color=COLOURS["joint"])
+    quality.set(title="Validation pairs, joint", xlabel="epoch", ylim=(-0.02, 1.02))
+    quality.legend(frameon=False, fontsize=8)
+    return fig
+
+
+def metric_bars(figures: pd.DataFrame, metric: str = "Hits@1"):
+    """One metric of the joint embedding and of each modality, mean of both directions, as bars.
+
+    Args:
+        figures: what ``training.evaluate`` returns.
+    """
+    values = figures[metric].groupby("embedding", sort=False).mean()
+    fig, axis = figure(height=2.6)
+    axis.barh(values.index, values, color=[COLOURS[m] for m in values.index])
+    axis.bar_label(axis.containers[0], fmt="%.2f", padding=3)
+    axis.set(xlim=(0, 1), xlabel=f"{metric}, mean of both directions")
+    axis.invert_yaxis()
+    return fig
+
+
+def _face(picture: Image.Image | None, name: str) -> str:
+    if picture is None:
+        return '<div style="height:48px;line-height:48px;font-size:.8em;opacity:.7">no picture</div>'
+    buffer = io.BytesIO()
+    picture.save(buffer, format="webp", quality=70)
+    return f'<img src="{_uri(buffer.getvalue(), "webp")}" alt="picture of: {html.escape(name, quote=True)}" width="48" height="48">'
+
+
+def _uri(data: bytes, kind: str = "png") -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _element(body: str, caption: str) -> HTML:
+    return HTML(f'<figure style="margin:0">{body}<figcaption style="padding-top:.4em">{html.escape(caption)}</figcaption></figure>')

@@ -1,0 +1,100 @@
+"""How relevant is a modality of an entity for the alignment? (paper, section 3.3.1)
+
+The idea: a feature that resembles nothing in the other graph cannot help to find the counterpart there.
+
+Eq. (2)  W_m = SCORE(G_m, G'_m)
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+#: Rows of one graph compared at a time: memory grows with N, not with N x N.
+BLOCK = 2048
+
+
+@torch.no_grad()
+def best_match(left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+    """Best cosine of every entity against the other graph.
+
+    Eq. (4)  alpha_i^m = max over e_k in E' of cos(h_i^m, h_k^m), and the mirror image for E'
+
+    Args:
+        left: float ``[n, d]``, embeddings of one modality, of the entities that have it.
+        right: float ``[n', d]``, those of the other graph.
+
+    Returns:
+        alpha of the left ``[n]`` and of the right entities ``[n']``, in [-1, 1]; -1 where the other graph is empty.
+    """
+    left, right = normalize(left), normalize(right)
+    alpha_left = left.new_full((len(left),), -1.0)
+    alpha_right = right.new_full((len(right),), -1.0)
+    if len(left) and len(right):
+        for start in range(0, len(left), BLOCK):
+            # One product serves both directions: rows look right, columns look left.
+            cosine = left[start : start + BLOCK] @ right.T  # [b, n']
+            alpha_left[start : start + BLOCK] = cosine.amax(dim=1)
+            alpha_right = torch.maximum(alpha_right, cosine.amax(dim=0))
+    return alpha_left.clamp(-1, 1), alpha_right.clamp(-1, 1)
+
+
+def relevance(alpha: Tensor, threshold: float) -> Tensor:
+    """Score of every entity of one graph from its best match.
+
+    Eq. (3)  w_i^m = ReLU( (alpha_i^m - delta) / (max_j alpha_j^m - delta) )
+
+    Args:
+        alpha: float ``[n]``, best matches of the entities of one graph.
+        threshold: delta.
+
+    Returns:
+        float ``[n]`` in [0, 1]. Where no alpha exceeds delta the quotient would divide by zero or turn its sign
+        (row 5 of the book's table), so there all scores are 0.
+    """
+    if len(alpha) == 0 or alpha.max() <= threshold:
+        return torch.zeros_like(alpha)
+    return torch.relu((alpha - threshold) / (alpha.max() - threshold))
+
+
+def score(embedding: Tensor, present: Tensor, n_left: int, threshold: float) -> Tensor:
+    """Relevance of one modality for all entities of both graphs.
+
+    Args:
+        embedding: float ``[N, d]``.
+        present: bool ``[N]``; entities without the feature are compared with nobody and score 0.
+        n_left: where the right graph begins.
+        threshold: delta.
+
+    Returns:
+        float ``[N]`` in [0, 1], without gradient.
+    """
+    w = embedding.new_zeros(len(embedding))
+    left, right = (torch.nonzero(side).ravel() for side in (present[:n_left], present[n_left:]))
+    right = right + n_left
+    alpha_left, alpha_right = best_match(embedding[left], embedding[right])
+    w[left], w[right] = relevance(alpha_left, threshold), relevance(alpha_right, threshold)
+    return w
+
+
+def score_linked(embedding: Tensor, train: Tensor, test: Tensor, threshold: float) -> Tensor:
+    """Relevance as the released code takes it (row 4): transductive, it knows who takes part in the test.
+
+    A test entity is compared with the other side's test entities only; a seed with its gold partner, whose cosine
+    serves both; whoever has no pair is never scored and keeps 1.
+
+    Args:
+        embedding: float ``[N, d]``; zero rows where a feature is missing.
+        train, test: int64 ``[*, 2]``.
+        threshold: delta.
+
+    Returns:
+        float ``[N]`` in [0, 1], without gradient.
+    """
+    h = normalize(embedding.detach())
+    w = h.new_ones(len(h))
+    gold = (h[train[:, 0]] * h[train[:, 1]]).sum(dim=1)
+    for side, alpha in enumerate(best_match(h[test[:, 0]], h[test[:, 1]])):
+        w[torch.cat([train[:, side], test[:, side]])] = relevance(torch.cat([gold, alpha]), threshold)
+    return w

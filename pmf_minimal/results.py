@@ -1,0 +1,74 @@
+"""What a finished run leaves on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pandas as pd
+import torch
+from safetensors.torch import save_file
+
+from pmf_minimal.alignment import greedy
+from pmf_minimal.evaluation import candidate_similarity, evaluate
+from pmf_minimal.training import Run
+
+
+def matches(run: Run) -> pd.DataFrame:
+    """One-to-one matches of the test entities, the surest first.
+
+    Returns:
+        left, right (rows of the entities), left_id, left_name, right_id, right_name, score, correct.
+    """
+    graphs, test = run.graphs, run.graphs.test
+    s, _, _ = candidate_similarity(run.model.embed(graphs)["joint"], graphs, test, run.config.but(candidates="test"))
+    row, column = greedy(s).T
+    left, right = test[row, 0].cpu(), test[column, 1].cpu()
+    table = pd.DataFrame(
+        {
+            "left": left,
+            "right": right,
+            "left_id": graphs.source_ids.cpu()[left],
+            "left_name": [graphs.entity_names[i] for i in left],
+            "right_id": graphs.source_ids.cpu()[right],
+            "right_name": [graphs.entity_names[i] for i in right],
+            "score": s[row, column].cpu(),
+            "correct": (row == column).cpu(),
+        }
+    )
+    return table.sort_values("score", ascending=False, kind="stable", ignore_index=True)
+
+
+def save(run: Run, folder: Path) -> dict:
+    """Write metrics, matches, history, model and configuration into a new folder.
+
+    The folder appears under its name only when all of it is written.
+
+    Returns:
+        What went into ``metrics.json``.
+    """
+    part = folder.with_name(folder.name + ".part")
+    part.mkdir(parents=True)
+    figures = evaluate(run.model, run.graphs, run.graphs.test, run.config)
+    metrics = {
+        "dataset": run.graphs.name,
+        "best_epoch": run.best_epoch,
+        "test_pairs": len(run.graphs.test),
+        "test": [{**dict(zip(figures.index.names, key, strict=True)), **row} for key, row in figures.to_dict("index").items()],
+    }
+    (part / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    (part / "config.json").write_text(run.config.to_json() + "\n")
+    matches(run).drop(columns=["left", "right"]).to_csv(part / "matches.csv", index=False)
+    run.history.to_csv(part / "history.csv")
+    state = {name: tensor.cpu().contiguous() for name, tensor in run.model.state_dict().items()}
+    save_file(state, part / "model.safetensors")
+    os.replace(part, folder)
+    return metrics
+
+
+def table(metrics: dict) -> pd.DataFrame:
+    """Test figures of ``metrics.json``: a row per embedding, columns by direction and metric."""
+    return pd.DataFrame(metrics["test"]).pivot(
+        index="embedding", columns="direction", values=["Hits@1", "Hits@10", "MRR"]
+    ).swaplevel(axis=1).sort_index(axis=1)

@@ -1,0 +1,273 @@
+"""Training: the schedule of section 4.1 and appendix A.4 around the model."""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from pmf_minimal import checkpoints
+from pmf_minimal.config import PMFConfig
+from pmf_minimal.evaluation import evaluate, frozen_shares
+from pmf_minimal.freezing import threshold
+from pmf_minimal.graphs import GraphPair
+from pmf_minimal.iterative import Probation
+from pmf_minimal.model import PMF
+
+
+@dataclass
+class Run:
+    """A finished training: the model of its best epoch and what happened on the way.
+
+    Attributes:
+        model: with the weights, relevance and frozen features of ``best_epoch``.
+        graphs: the pair, with the split that was used.
+        config: every choice.
+        history: one row per epoch: losses, thresholds, frozen shares, figures on the pairs that choose the epoch, and
+            in iterative learning how many pairs were added and how many of them are right.
+        best_epoch: chosen as ``config.selection`` says.
+    """
+
+    model: PMF
+    graphs: GraphPair
+    config: PMFConfig
+    history: pd.DataFrame
+    best_epoch: int
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """``auto`` is the GPU where there is one, else the CPU."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def learning_rate(step: int, total: int, warmup: float) -> float:
+    """Factor on the learning rate: a line up over the first share of the steps, then half a cosine down to 0 (A.4).
+
+    Args:
+        step: steps done so far.
+        total: steps of the whole training; with too small a number (row 19) the rate passes 0 and rises again.
+        warmup: share of them for the way up.
+    """
+    start = int(warmup * total)
+    if step < start:
+        return step / start
+    return 0.5 * (1 + math.cos(math.pi * (step - start) / max(1, total - start)))
+
+
+def fit(
+    graphs: GraphPair,
+    config: PMFConfig,
+    device: str = "auto",
+    progress: bool = True,
+    checkpoint: Path | None = None,
+) -> Run:
+    """Train PMF on two graphs.
+
+    Args:
+        graphs: the pair; dealt into seeds, validation and test pairs by ``config.seed`` unless it has a split.
+        config: every choice.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        progress: show a bar while it runs.
+        checkpoint: folder that receives the state after every epoch with a look at the selection pairs. If it
+            holds a state, training goes on from there and ends as if it had never stopped.
+
+    Returns:
+        The run, its model on the device.
+    """
+    if "train" not in graphs:
+        graphs = graphs.split(config.seed, config.train_share, config.valid_share)
+    training = Training(graphs.to(pick_device(device)), config)
+    if checkpoint is not None and checkpoints.exists(checkpoint):
+        training.restore(*checkpoints.read(checkpoint, config))
+    # What a notebook writes to stderr counts as a warning when the book is built.
+    out = sys.stdout if "ipykernel" in sys.modules else sys.stderr
+    total = config.epochs + config.iterative_epochs
+    bar = tqdm(
+        total=total, initial=training.epoch, desc="training", unit="epoch", disable=not progress, leave=False, file=out
+    )
+    with bar:
+        while training.epoch < total and not training.stopped:
+            looked = training.step()
+            bar.update()
+            bar.set_postfix_str(training.remark)
+            if looked and checkpoint is not None:
+                checkpoints.write(checkpoint, config, *training.state())
+    training.model.load_state_dict(training.best)
+    history = pd.DataFrame(training.history).set_index("epoch")
+    return Run(training.model, graphs.to(pick_device(device)), config, history, training.best_epoch)
+
+
+class Training:
+    """The state of a training between two epochs, and one step: an epoch."""
+
+    def __init__(self, graphs: GraphPair, config: PMFConfig):
+        self.graphs, self.config = graphs, config
+        self.model = PMF(graphs, config).to(graphs.edge_index.device)
+        self.parameters = [p for p in self.model.parameters() if p.requires_grad]
+        self.epoch = self.scorings = self.best_epoch = self.looks = 0
+        self.best_value = -math.inf
+        self.best = self.model.state_dict()
+        self.history: list[dict] = []
+        self.stopped, self.remark = False, ""
+        self.probation = Probation(graphs, config)
+        self._rebuild(0)
+
+    def step(self) -> bool:
+        """Train for one epoch; True if the model was looked at."""
+        config, self.epoch = self.config, self.epoch + 1
+        # A generator per epoch: a run that is taken up again at this epoch deals the same batches.
+        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + self.epoch)
+        row: dict[str, float] = {"epoch": self.epoch}
+        if self.epoch > config.epochs and (self.epoch - config.epochs) % config.iterative_every == 0:
+            row |= self.probation.collect(self.model)
+        if self._scores():
+            thresholds = {m: self._threshold(m) for m in self.model.modalities}
+            self.model.score(self.graphs, thresholds, generator)
+            self.scorings += 1
+            row |= {f"threshold {m}": t for m, t in thresholds.items()}
+        if self.epoch in self._phases():
+            self._rebuild(self.epoch - 1)
+        row |= self._train(generator)
+        row |= frozen_shares(self.model, self.graphs)
+        looked = self.epoch % config.evaluate_every == 0 or self.epoch == config.epochs + config.iterative_epochs
+        if looked:
+            row |= self._look()
+        self.history.append(row)
+        return looked
+
+    def _scores(self) -> bool:
+        """Whether relevance is measured at the beginning of this epoch."""
+        config = self.config
+        if config.scoring == "off" or not config.scoring_start <= self.epoch <= config.scoring_end:
+            return False
+        return self.scorings == 0 or config.scoring != "static"
+
+    def _threshold(self, modality: str) -> float:
+        config = self.config
+        grows = config.threshold_grows is None or modality in config.threshold_grows
+        scorings = self.scorings if grows else 0
+        return threshold(scorings, config.threshold_start, config.threshold_factor, config.threshold_max)
+
+    def _phases(self) -> list[int]:
+        """First epochs of phases that begin with a new optimiser."""
+        phases = [self.config.epochs + 1]
+        if self.config.cross_modality == "stages":
+            phases.append(self.config.scoring_end + 1)
+        return phases
+
+    def _batches(self, generator: torch.Generator) -> list[tuple[Tensor | None, tuple[Tensor, Tensor] | None]]:
+        """The steps of this epoch: seeds for L_CKG and entities for L_CM, together or one after the other (row 9)."""
+        config, seeds = self.config, self.probation.train
+        order = torch.randperm(len(seeds), generator=generator).to(seeds.device)
+        pairs = [seeds[batch] for batch in order.split(config.batch_size)]
+        if config.cross_modality == "joint":
+            return [(batch, self._entities(generator)[0]) for batch in pairs]
+        steps = [(batch, None) for batch in pairs]
+        if config.cross_modality == "stages" and config.scoring_end < self.epoch <= config.epochs:
+            steps += [(None, batch) for batch in self._entities(generator)]
+        return steps
+
+    def _entities(self, generator: torch.Generator) -> list[tuple[Tensor, Tensor]]:
+        """Batches of entities, left and right, that together hold each once."""
+        graphs, sides = self.graphs, []
+        linked = torch.cat([graphs.train, graphs.valid, graphs.test])
+        for side, (start, size) in enumerate(((0, graphs.n_left), (graphs.n_left, graphs.n_right))):
+            choice = torch.arange(start, start + size, device=linked.device)
+            if self.config.cross_modality_over == "linked":
+                choice = linked[:, side].unique()
+            sides.append(choice[torch.randperm(len(choice), generator=generator).to(choice.device)])
+        count = math.ceil(max(map(len, sides)) / self.config.batch_size)
+        return list(zip(*(side.tensor_split(count) for side in sides), strict=True))
+
+    def _train(self, generator: torch.Generator) -> dict[str, float]:
+        """Take the steps of an epoch; the rate at its end and the means of the losses."""
+        config, values = self.config, []
+        steps = self._batches(generator)
+        for number, (pairs, entities) in enumerate(steps, start=1):
+            parts = self.model.losses(self.graphs, pairs, entities)
+            loss = self.model.weigh(parts)
+            (loss / config.accumulation).backward()
+            if number % config.accumulation == 0 or number == len(steps):
+                torch.nn.utils.clip_grad_norm_(self.parameters, config.clip)
+                self.optimiser.step()
+                self.schedule.step()
+                self.optimiser.zero_grad(set_to_none=True)
+            values.append({f"loss {n}": x.detach() for n, x in parts.items()} | {"loss": loss.detach()})
+        means = pd.DataFrame([{n: float(x) for n, x in v.items()} for v in values]).mean()
+        return {"lr": self.schedule.get_last_lr()[0]} | means.to_dict()
+
+    def _rebuild(self, done: int) -> None:
+        """A new optimiser with a schedule up to the next phase; ``done`` epochs lie behind."""
+        config = self.config
+        total_epochs = config.epochs + config.iterative_epochs
+        end = min([first - 1 for first in self._phases() if first - 1 > done] + [total_epochs])
+        per_epoch = math.ceil(len(self.probation.train) / config.batch_size)
+        if config.cross_modality == "stages" and config.scoring_end <= done < config.epochs:
+            per_epoch += len(self._entities(torch.Generator()))
+        steps = (end - done) * math.ceil(per_epoch / config.accumulation)
+        if config.schedule == "wrong_count":  # row 19: a share of a batch does not count as one
+            steps = int(len(self.probation.train) / config.batch_size * (end - done))
+        self.optimiser = torch.optim.AdamW(self.parameters, lr=config.lr, weight_decay=config.weight_decay)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(
+            self.optimiser, lambda step: learning_rate(step, steps, config.warmup)
+        )
+
+    def _look(self) -> dict[str, float]:
+        """Figures on the selection pairs; keeps the best state and stops when nothing gets better."""
+        config = self.config
+        row, value = {}, float(self.epoch)
+        pairs = self.graphs.test if config.selection == "test" else self.graphs.valid
+        if config.selection != "last" and len(pairs):
+            # Against all entities of the other graph: telling the few validation pairs apart would be too easy.
+            candidates = "test" if config.selection == "test" else "all"
+            figures = evaluate(self.model, self.graphs, pairs, config.but(candidates=candidates), only="joint")
+            row = {f"{config.selection} {c}": figures[c].mean() for c in ("Hits@1", "MRR")}
+            value = row[f"{config.selection} MRR"]
+            self.remark = f"{config.selection} MRR {value:.3f}"
+        self.looks += 1
+        if value > self.best_value:
+            self.best_value, self.best_epoch, self.looks = value, self.epoch, 0
+            self.best = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+        # What is learnt changes with every scoring; only after the last one is a halt a sign.
+        self.stopped = self.looks >= config.patience and self.epoch > config.scoring_end
+        return row
+
+    def state(self) -> tuple[dict[str, Tensor], dict]:
+        """Everything that the next epoch depends on, as named tensors and as plain values."""
+        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        tensors |= {f"best.{k}": v for k, v in self.best.items()}
+        for i, moments in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{i}.{k}": v for k, v in moments.items()}
+        tensors |= {f"probation.{k}": v for k, v in self.probation.state().items()}
+        plain = ("epoch", "scorings", "best_epoch", "best_value", "looks", "history", "stopped", "remark")
+        return tensors, {name: getattr(self, name) for name in plain} | {"steps": self.schedule.last_epoch}
+
+    def restore(self, tensors: dict[str, Tensor], values: dict) -> None:
+        """Take up a training where :meth:`state` left it."""
+
+        def group(prefix: str) -> dict[str, Tensor]:
+            return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+        steps = values.pop("steps")
+        for name, value in values.items():
+            setattr(self, name, value)
+        self.model.load_state_dict(group("model."))
+        self.best = group("best.")
+        self.probation.restore(group("probation."))
+        self._rebuild(max([first - 1 for first in self._phases() if first <= self.epoch], default=0))
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, tensor in group("optimiser.").items():
+            i, name = key.split(".")
+            moments.setdefault(int(i), {})[name] = tensor
+        self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": moments})
+        self.schedule.last_epoch = steps
+        for parameters, base in zip(self.optimiser.param_groups, self.schedule.base_lrs, strict=True):
+            parameters["lr"] = base * self.schedule.lr_lambdas[0](steps)

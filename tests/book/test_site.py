@@ -1,0 +1,164 @@
+"""The built book, as a reader gets it: complete, self-contained, and readable without a network.
+
+It is built here from the committed notebooks with their stored outputs, which takes seconds; `make book` builds the
+same pages from freshly executed ones.
+"""
+
+import re
+from functools import cache
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from bookfiles import ROOT, toc_files
+from browser import Browser, find_browser
+from bs4 import BeautifulSoup
+from build_site import build, mathjax_folder
+
+PAGES = [f"{file}.html" for file in toc_files()]
+each_page = pytest.mark.parametrize("page", PAGES)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("book")
+    return build(ROOT / "notebooks", folder), folder / "_build" / "html"
+
+
+@pytest.fixture(scope="module")
+def site(built):
+    """The folder with the pages. They are there after warnings too, so that one mistake fails one test, not all."""
+    return built[1]
+
+
+@cache
+def parse(path):
+    return BeautifulSoup(path.read_text(), "html.parser")
+
+
+def outside(address):
+    """Does showing this need the network? (`//host/…` does too; `data:` does not.)"""
+    return bool(re.match(r"\s*(https?:)?//", address or ""))
+
+
+def test_builds_without_warnings(built):
+    assert built[0] == 0, "Jupyter Book's own words are under 'Captured stderr setup'"
+
+
+def test_every_page_is_there(site):
+    assert [page for page in PAGES if not (site / page).exists()] == []
+    assert (site / "index.html").exists()
+
+
+def test_nothing_is_loaded_from_outside(site):
+    """A link may lead outside; a script, a style sheet, a font or a picture may not come from there."""
+    found = []
+    for path in site.rglob("*.html"):
+        page = parse(path)
+        for tag in page.select("script, img, iframe, source, video, audio, embed, object, use, input"):
+            addresses = [tag.get(key, "") for key in ("src", "data", "poster", "xlink:href")]
+            addresses += (tag.get("srcset") or "").split(",") + ([tag.get("href", "")] if tag.name == "use" else [])
+            found += [(path.name, address) for address in addresses if outside(address)]
+        # Of the links in a page's head, only these two are not fetched.
+        for tag in page.select("link[href]"):
+            if outside(tag["href"]) and not {"canonical", "author"} & set(tag.get("rel", [])):
+                found.append((path.name, tag["href"]))
+        styles = [tag.text for tag in page.select("style")] + [tag["style"] for tag in page.select("[style]")]
+        found += [(path.name, text) for style in styles for text in outside_in_css(style)]
+    for path in site.rglob("*.css"):
+        found += [(path.name, text) for text in outside_in_css(path.read_text())]
+    assert found == []
+
+
+def outside_in_css(style):
+    style = re.sub(r"/\*.*?\*/", "", style, flags=re.DOTALL)
+    pattern = r"""url\(\s*["']?((?:https?:)?//[^"')]+)|@import\s+["']((?:https?:)?//[^"']+)"""
+    return [a or b for a, b in re.findall(pattern, style)]
+
+
+@each_page
+def test_links_within_the_book_lead_somewhere(site, page):
+    broken = []
+    for link in parse(site / page).select("a[href]"):
+        parts = urlsplit(link["href"])
+        if parts.scheme or parts.netloc or link["href"] == "#":
+            continue
+        target = (site / page).parent / unquote(parts.path) if parts.path else site / page
+        if not target.is_file():
+            broken.append(link["href"])
+        elif parts.fragment and target.suffix == ".html":
+            anchor = unquote(parts.fragment)
+            if not parse(target.resolve()).find(lambda t, a=anchor: a in (t.get("id"), t.get("name"))):
+                broken.append(link["href"])
+    assert broken == []
+
+
+@each_page
+def test_no_error_is_shown(site, page):
+    text = parse(site / page)
+    assert not text.select(".output.traceback, .output.error, .system-message")
+    assert "Traceback (most recent call last)" not in text.select_one("article").text
+
+
+@each_page
+def test_pictures_have_alt_text(site, page):
+    assert [str(img)[:80] for img in parse(site / page).select("article img") if not img.get("alt", "").strip()] == []
+
+
+@each_page
+def test_formulas_use_only_what_mathjax_knows(site, page):
+    """An unknown macro is shown in red, as it was typed, and no build warns about it."""
+    mathjax = (mathjax_folder() / "tex-chtml-full.js").read_text()
+    tex = " ".join(tag.text for tag in parse(site / page).select("article .math"))
+    names = set(re.findall(r"\\([A-Za-z]+)", tex)) - {"begin", "end"}
+    # In the script every macro is a key of some table: alpha:"03B1", boldsymbol:"Macro", or "dot":[…]
+    unknown = [name for name in names if not re.search(rf'[{{,]"?{name}"?:', mathjax)]
+    assert unknown == []
+
+
+def test_mathjax_is_part_of_the_book(site):
+    with_formulas = [page for page in PAGES if parse(site / page).select("article .math")]
+    for page in with_formulas:
+        (source,) = [tag["src"] for tag in parse(site / page).select("script[src*=mathjax]")]
+        script = (site / page).parent / urlsplit(source).path
+        assert script.is_file() and list(script.parent.glob("output/chtml/fonts/woff-v2/*.woff"))
+
+
+# --- In a real browser, without a network ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    program = find_browser()
+    if program is None:
+        pytest.skip("no Chromium or Chrome is installed: the pages are not looked at in a real browser")
+    with Browser(program, tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+@each_page
+def test_in_a_browser_without_a_network(site, browser, page):
+    events = browser.open(site / page)
+    requests = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+    assert [url for url in requests if not re.match(r"(file|data|blob):", url)] == [], "asked for from outside"
+    failed = [e["params"]["errorText"] for e in events if e["method"] == "Network.loadingFailed"]
+    assert failed == []
+    thrown = [e["params"]["exceptionDetails"] for e in events if e["method"] == "Runtime.exceptionThrown"]
+    said = [details.get("exception", {}).get("description", "") for details in thrown]
+    # Jupyter Book declares this one twice, on every page; nothing uses it here.
+    assert [text for text in said if "THEBE_JS_URL" not in text] == []
+
+    broken = "[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src.slice(0, 80))"
+    assert browser.evaluate(broken) == [], "pictures that do not show"
+    formulas = browser.evaluate("document.querySelectorAll('article .math').length")
+    typeset = browser.evaluate("document.querySelectorAll('article .math mjx-container').length")
+    assert typeset >= formulas, f"{formulas} formulas, {typeset} of them set"
+    wrong = """[...document.querySelectorAll('mjx-merror, mjx-mtext[style*=red]')]
+               .map(e => e.closest('mjx-container').querySelector('mjx-assistive-mml').textContent)"""
+    assert browser.evaluate(wrong) == [], "formulas with a mistake"
+
+
+@each_page
+def test_fits_on_a_phone(site, browser, page):
+    """Wide things scroll in a box of their own; the page as a whole never scrolls sideways."""
+    browser.open(site / page, width=360, height=640)
+    assert browser.evaluate("document.documentElement.scrollWidth") <= 360

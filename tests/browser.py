@@ -1,0 +1,120 @@
+"""A headless browser without a network, for the tests that must see what a reader sees.
+
+It speaks the DevTools protocol over the one socket that Chromium opens; nothing but `websocket-client` is needed.
+"""
+
+import base64
+import itertools
+import json
+import shutil
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+
+from websocket import create_connection
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def find_browser():
+    """The path of an installed browser of the Chromium family, or None."""
+    return next(filter(None, map(shutil.which, PROGRAMS)), None)
+
+
+class Browser:
+    """Opens pages one after the other; use it in a `with` statement."""
+
+    def __init__(self, program, profile, seconds=30):
+        self.profile, self.seconds = Path(profile), seconds
+        self.process = subprocess.Popen(
+            [
+                program,
+                "--headless=new",
+                "--no-sandbox",  # a container's root user has no sandbox; the pages are our own
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--host-resolver-rules=MAP * ~NOTFOUND",  # no name can be looked up: there is no network
+                "--remote-debugging-port=0",
+                f"--user-data-dir={self.profile}",
+                "about:blank",
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            self.socket = self._connect()
+        except BaseException:
+            self.close()
+            raise
+        self.numbers, self.events = itertools.count(1), []
+        for domain in ("Page", "Network", "Runtime", "Log"):
+            self.call(f"{domain}.enable")
+
+    def _connect(self):
+        port_file, deadline = self.profile / "DevToolsActivePort", time.monotonic() + self.seconds
+        while time.monotonic() < deadline:
+            if port_file.exists() and port_file.read_text().count("\n"):
+                port = port_file.read_text().splitlines()[0]
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=5) as answer:
+                    pages = [target for target in json.load(answer) if target["type"] == "page"]
+                if pages:
+                    # Chromium turns away a socket that names a web page as its origin.
+                    return create_connection(
+                        pages[0]["webSocketDebuggerUrl"], suppress_origin=True, timeout=self.seconds
+                    )
+            time.sleep(0.1)
+        raise TimeoutError("the browser did not start")
+
+    def call(self, method, **params):
+        """Send one command and return its result; what else the browser reports meanwhile goes to `self.events`."""
+        number = next(self.numbers)
+        self.socket.send(json.dumps({"id": number, "method": method, "params": params}))
+        while True:
+            message = json.loads(self.socket.recv())
+            if message.get("id") == number:
+                if "error" in message:
+                    raise RuntimeError(f"{method}: {message['error']}")
+                return message["result"]
+            self.events.append(message)
+
+    def evaluate(self, script):
+        """The value of a JavaScript expression in the page (a promise is waited for)."""
+        answer = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        if "exceptionDetails" in answer:
+            raise RuntimeError(answer["exceptionDetails"])
+        return answer["result"].get("value")
+
+    def open(self, path, width=1200, height=900, dark=False):
+        """Show a file, wait until it has loaded and its formulas are set; returns the events of all that time."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
+        )
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.call("Emulation.setEmulatedMedia", features=[scheme])
+        self.events.clear()
+        self.call("Page.navigate", url=Path(path).resolve().as_uri())
+        deadline = time.monotonic() + self.seconds
+        while self.evaluate("location.href == 'about:blank' || document.readyState != 'complete'"):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{path} did not load")
+            time.sleep(0.05)
+        self.evaluate("window.MathJax && MathJax.startup ? MathJax.startup.promise.then(() => true) : true")
+        return list(self.events)
+
+    def screenshot(self, path):
+        Path(path).write_bytes(base64.b64decode(self.call("Page.captureScreenshot")["data"]))
+
+    def close(self):
+        if hasattr(self, "socket"):
+            self.socket.close()
+        self.process.terminate()
+        self.process.wait(timeout=self.seconds)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()

@@ -1,0 +1,112 @@
+"""Small pairs of graphs and small tensors that many tests share."""
+
+import numpy as np
+import torch
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from pmf_minimal.graphs import GraphPair
+
+# ent_ids, triples and so on of two graphs of four entities, as a benchmark has them: ids neither in order nor without gaps.
+FILES = {
+    "ent_ids_1": "0\thttp://fr.example/resource/Paris\n2\thttp://fr.example/resource/Tour_Eiffel\n"
+    "4\thttp://fr.example/resource/Lyon\n7\thttp://fr.example/resource/Caf%C3%A9\n",
+    "ent_ids_2": "105\thttp://example/resource/Lyons\n1\thttp://example/resource/Paris\n"
+    "3\thttp://example/resource/Eiffel_Tower\n9\thttp://example/resource/Rome\n",
+    "triples_1": "2\t0\t0\n4\t1\t0\n2\t0\t4\n",
+    "triples_2": "3\t5\t1\n105\t1\t1\n9\t5\t105\n9\t5\t9\n",
+    "ill_ent_ids": "0\t1\n2\t3\n4\t105\n7\t9\n",
+    "training_attrs_1": "http://fr.example/resource/Paris\thttp://a/population\thttp://a/mayor\thttp://a/population\n"
+    "http://fr.example/resource/Lyon\thttp://a/population\n",
+    "training_attrs_2": "http://example/resource/Paris\thttp://a/mayor\nhttp://example/resource/Rome\thttp://a/mayor\n",
+    "rel_ids": "0\thttp://fr.example/ontology/location\n1\thttp://example/ontology/country\n5\thttp://example/ontology/near\n",
+}
+
+
+def write(folder, files=FILES):
+    """The files in a new folder."""
+    folder.mkdir(parents=True)
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def pair_of_graphs(n_left, n_right, edges, features, present, pairs):
+    """A GraphPair from plain lists and tensors; edges are (head, relation, tail) in row numbers."""
+    graphs = GraphPair()
+    graphs.name, graphs.seed_share = "toy/a_b", 0.5
+    graphs.num_nodes, graphs.n_left = n_left + n_right, n_left
+    head, kind, tail = torch.tensor(edges).T
+    graphs.edge_index, graphs.edge_type = torch.stack([head, tail]), kind
+    graphs.features, graphs.present = features, present
+    graphs.pairs = torch.tensor(pairs)
+    graphs.source_ids = torch.arange(n_left + n_right) + 100
+    graphs.uris = graphs.entity_names = [f"entity {i}" for i in range(n_left + n_right)]
+    graphs.relation_names = [f"relation {i}" for i in range(int(kind.max()) + 1)]
+    return graphs
+
+
+def toy():
+    """Six entities a side, i and i + 6 the same; 5 and 11 are in no triple, 4 and 11 have no image."""
+    chain = [(0, 0, 1), (1, 0, 2), (2, 1, 3), (3, 1, 4), (0, 0, 1)]
+    edges = chain + [(h + 6, r + 1, t + 6) for h, r, t in chain]
+    image = torch.tensor([[1, 0], [0, 1], [1, 1], [2, 1], [0, 0], [-1, 1]]).repeat(2, 1).float()
+    image[10], image[11] = torch.tensor([-1.0, -1.0]), 0
+    relation = torch.zeros(12, 3)
+    for head, kind, tail in edges:
+        relation[head, kind] += 1
+        relation[tail, kind] += 1
+    features = {"relation": relation, "image": image}
+    present = {m: (x != 0).any(dim=1) for m, x in features.items()}
+    graphs = pair_of_graphs(6, 6, edges, features, present, [(i, i + 6) for i in range(6)])
+    return graphs.with_split(graphs.pairs[:3], graphs.pairs[3:4], graphs.pairs[4:])
+
+
+def random_pair(n=30, seed=0):
+    """n and n + 3 entities that share what they look like; a third of the images are missing, a third foreign."""
+    g = torch.Generator().manual_seed(seed)
+    total = 2 * n + 3
+    left = torch.randint(n, (2, 2 * n), generator=g)
+    kinds = torch.randint(4, (2 * n,), generator=g)
+    edges = torch.stack([left[0], kinds, left[1]], dim=1)
+    edges = torch.cat([edges, edges + torch.tensor([n, 2, n])]).tolist()
+    features, present = {}, {}
+    for m, width in (("relation", 6), ("attribute", 5), ("image", 7)):
+        x = torch.randn(n, width, generator=g)
+        x = (x > 0).float() * (1 + (m == "relation")) if m != "image" else x
+        features[m] = torch.cat([x, x, x[:3]]) + (0.1 * torch.randn(total, width, generator=g) if m == "image" else 0)
+        present[m] = torch.ones(total, dtype=torch.bool)
+    kind = torch.randint(3, (total,), generator=g)
+    foreign = torch.randn(total, 7, generator=g)
+    features["image"] = torch.where((kind == 1)[:, None], foreign, features["image"]) * (kind != 2)[:, None]
+    for m, x in features.items():
+        present[m] = (x != 0).any(dim=1)
+    graphs = pair_of_graphs(n, n + 3, edges, features, present, [(i, n + i) for i in range(n)])
+    graphs.relevant = {m: here.clone() for m, here in present.items()} | {"structure": torch.ones(total, dtype=torch.bool)}
+    graphs.relevant["image"] &= kind != 1
+    return graphs
+
+
+def same(actual, expected, tolerance=1e-9):
+    """Equal in shape and, up to the tolerance, in value."""
+    expected = torch.as_tensor(expected, dtype=actual.dtype)
+    torch.testing.assert_close(actual, expected, atol=tolerance, rtol=tolerance)
+
+
+def doubles(*rows):
+    """A float64 matrix, or a vector."""
+    return torch.tensor(rows, dtype=torch.float64)
+
+
+def vectors(rows, dim):
+    """Hypothesis strategy: float64 ``[rows, dim]`` of small whole numbers, so that ties, opposites and repeats occur; no zero rows."""
+
+    def tensor(array):
+        array[~array.any(axis=1), 0] = 1
+        return torch.tensor(array, dtype=torch.float64)
+
+    return arrays(np.int64, (rows, dim), elements=st.integers(-3, 3)).map(tensor)
+
+
+def random_doubles(*shape, seed=0):
+    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
