@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -71,3 +73,72 @@ def greedy(similarity: Tensor) -> Tensor:
         rows, columns, s = rows[~mutual], columns[free], s[~mutual][:, free]
     matches = torch.cat(found) if found else torch.zeros(0, 2, dtype=torch.long)
     return matches[matches[:, 0].argsort()]
+
+
+def greedy_in_order(similarity: Tensor) -> Tensor:
+    """One-to-one matching, row after row in the given order (the other reading of section 3.5).
+
+    Args:
+        similarity: float ``[n, n']``; each row takes its most similar column that is still free, the lower among equals.
+
+    Returns:
+        int64 ``[min(n, n'), 2]``, row and column.
+    """
+    s = similarity.clone()
+    count = min(s.shape)
+    columns = []
+    for row in s[:count]:
+        columns.append(row.argmax())
+        s[:, columns[-1]] = -torch.inf
+    if not columns:
+        return torch.zeros(0, 2, dtype=torch.long)
+    return torch.stack([torch.arange(count, device=s.device), torch.stack(columns)], dim=1)
+
+
+def mutual(similarity: Tensor) -> Tensor:
+    """Pairs that are each other's most similar; the others stay without a match.
+
+    Args:
+        similarity: float ``[n, n']``; among equals the lower index is the most similar.
+
+    Returns:
+        int64 ``[P, 2]``, row and column.
+    """
+    column = similarity.argmax(dim=1)
+    rows = torch.arange(len(similarity), device=similarity.device)
+    both = similarity.argmax(dim=0)[column] == rows
+    return torch.stack([rows[both], column[both]], dim=1)
+
+
+def optimal(similarity: Tensor) -> Tensor:
+    """One-to-one matching with the highest total similarity (SciPy's assignment; time grows with n cubed).
+
+    Args:
+        similarity: float ``[n, n']``.
+
+    Returns:
+        int64 ``[min(n, n'), 2]``, row and column.
+    """
+    rows, columns = linear_sum_assignment(similarity.cpu().numpy(), maximize=True)
+    return torch.as_tensor(np.stack([rows, columns], axis=1), device=similarity.device)
+
+
+def sinkhorn(similarity: Tensor, temperature: float = 0.05, rounds: int = 20) -> Tensor:
+    """Soft one-to-one matching: rows and columns of exp(s / temperature) are scaled in turn until all sum to one.
+
+    Source: Cuturi, Sinkhorn distances (NeurIPS 2013).
+
+    Args:
+        similarity: float ``[n, n']``.
+        temperature: the lower, the closer to the optimal assignment.
+        rounds: how often both are scaled.
+
+    Returns:
+        float ``[n, n']``, to be ranked or matched like a similarity. Of a square matrix all columns sum to one, and
+        all rows nearly so; else the rows cannot.
+    """
+    log_p = similarity / temperature
+    for _ in range(rounds):
+        log_p = log_p - log_p.logsumexp(dim=1, keepdim=True)
+        log_p = log_p - log_p.logsumexp(dim=0, keepdim=True)
+    return log_p.exp()

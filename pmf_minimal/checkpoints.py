@@ -48,7 +48,9 @@ def read(folder: Path, config: PMFConfig) -> tuple[dict[str, Tensor], dict]:
         state = json.loads(path.read_text())
         tensors = load_file(folder / Path(state["tensors"]).name)
     except Exception as error:  # whatever a damaged file provokes
-        raise DataError(f"{path}: not readable as the state of a training ({error}); remove the folder to start anew") from None
+        raise DataError(
+            f"{path}: not readable as the state of a training ({error}); remove the folder to start anew"
+        ) from None
     if state["config"] != json.loads(config.to_json()):
         raise DataError(f"{path}: the state of a training with other settings; remove the folder or name another one")
     return tensors, state["values"]

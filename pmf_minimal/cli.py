@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -26,13 +27,20 @@ def main():
 @main.command()
 @click.argument("dataset")
 @click.option("--preset", default="quick", show_default=True, help="Settings to start from: quick, paper or released.")
-@click.option("--set", "changes", multiple=True, metavar="FIELD=VALUE", help="Change a field of the settings; repeatable.")
+@click.option(
+    "--set", "changes", multiple=True, metavar="FIELD=VALUE", help="Change a field of the settings; repeatable."
+)
 @click.option("--seed", default=0, show_default=True, help="Decides the split, the initial weights and the batches.")
 @click.option("--root", type=click.Path(path_type=Path), help="Folder of the benchmarks [default: $PMF_DATA].")
 @click.option("--images", type=click.Path(path_type=Path), help="File of image features (npz, npy, safetensors, pkl).")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results [default: a new one below runs/].")
-def train(dataset, preset, changes, seed, root, images, device, out):
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path),
+    help="Keep the state of the training here; after a halt the same command goes on.",
+)
+def train(dataset, preset, changes, seed, root, images, device, out, checkpoint):
     """Train on DATASET, measure on its test pairs and write the matches.
 
     DATASET is a name such as emoji/fr_en (comes with the package) or dbp15k/zh_en (needs --root).
@@ -49,21 +57,25 @@ def train(dataset, preset, changes, seed, root, images, device, out):
     from pmf_minimal.config import PRESETS
     from pmf_minimal.datasets import load
     from pmf_minimal.graphs import DataError
-    from pmf_minimal.training import fit
+    from pmf_minimal.training import fit, pick_device
 
     try:
         if preset not in PRESETS:
             raise ValueError(f"unknown preset {preset!r}; known are {', '.join(PRESETS)}")
-        config = PRESETS[preset].but(seed=seed, **dict(_parse(change) for change in changes))
-        graphs = load(dataset, root, images).split(seed, config.train_share, config.valid_share)
+        config = PRESETS[preset].but(**{"seed": seed} | dict(_parse(change) for change in changes))
+        pick_device(device)
+        graphs = load(dataset, root, images).split(config.seed, config.train_share, config.valid_share)
     except (DataError, ValueError) as error:
         raise InputError(str(error)) from None
     if out is None:
-        out = Path("runs") / dataset.replace("/", "-") / f"{preset}-seed{seed}-{datetime.now():%Y%m%d-%H%M%S}"
+        out = Path("runs") / dataset.replace("/", "-") / f"{preset}-seed{config.seed}-{datetime.now():%Y%m%d-%H%M%S}"
     if out.exists():
         raise InputError(f"{out}: already there; name a new folder with --out, so that no result is lost")
     click.echo(f"{graphs}\n{len(graphs.train)} seeds, {len(graphs.valid)} validation and {len(graphs.test)} test pairs")
-    run = fit(graphs, config, device)
+    try:
+        run = fit(graphs, config, device, checkpoint=checkpoint)
+    except DataError as error:
+        raise InputError(str(error)) from None
     metrics = results.save(run, out)
     click.echo(f"\nTest pairs, epoch {run.best_epoch} (chosen by {config.selection} pairs):\n")
     click.echo(results.table(metrics).to_string(float_format="{:.3f}".format))
@@ -74,8 +86,6 @@ def _parse(change: str) -> tuple[str, object]:
     name, sign, value = change.partition("=")
     if not sign:
         raise ValueError(f"--set {change}: write FIELD=VALUE, for example --set epochs=100")
-    try:
+    with suppress(json.JSONDecodeError):  # a plain word needs no quotes
         value = json.loads(value)
-    except json.JSONDecodeError:
-        pass  # a plain word needs no quotes
     return name, tuple(value) if isinstance(value, list) else value

@@ -18,14 +18,15 @@ class PMFConfig:
         dim: width d of every modality's embedding (A.4: 300).
         train_share: share of pairs known in advance; None takes the data set's custom (row 18).
         valid_share: share of those set aside for early stopping (row 16: the released code has none).
-        temperature: tau of Eq. (10) and (12).
+        temperature: tau of Eq. (10) and (12); below 0.025 the sums would underflow in float32.
         beta: modality -> weight in Eq. (11).
         scoring: ``progressive``, ``static`` (once), ``random`` (the true scores dealt out at random), ``oracle``
             (the known truth) or ``off`` (every present feature counts 1).
         scoring_start, scoring_end: first and last epoch that may score.
         threshold_start, threshold_factor, threshold_max: delta of Eq. (3) and its growth.
         threshold_grows: modalities whose delta grows; None for all (row 2).
-        candidates_in_scoring: ``all`` entities or the ``test`` counterparts and gold partners (row 4).
+        candidates_in_scoring: ``all`` entities or the ``test`` counterparts and gold partners (row 4); iterative learning
+            looks for new pairs among the same.
         freezing: ``gradient`` (Eq. 6), ``row`` (only the feature's own row of a loss is dropped, row 7) or ``off``.
         thaw: whether a frozen feature may come back (row 6).
         fusion: ``weights`` (Eq. 8), ``keep`` (keep or drop, row 1) or ``none`` (plain concatenation).
@@ -94,6 +95,19 @@ class PMFConfig:
     seed: int = 0
 
     def __post_init__(self):
+        for f in fields(self):
+            value, kind = getattr(self, f.name), type(f.default)
+            fits = isinstance(value, int | float if kind is float else kind) and isinstance(value, bool) == (
+                kind is bool
+            )
+            if kind in _KINDS and not fits:
+                raise ValueError(f"{f.name}={value!r}: give {_KINDS[kind]}, such as {json.dumps(f.default)}")
+        for name, least in _LEAST.items():
+            if getattr(self, name) < least:
+                raise ValueError(f"{name}={getattr(self, name)!r}: must be at least {least}")
+        unknown = set(self.modalities) - BETA.keys()
+        if unknown or not self.modalities:
+            raise ValueError(f"modalities={list(self.modalities)}: choose among {', '.join(BETA)}")
         for name, known in _CHOICES.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name}={getattr(self, name)!r}: choose one of {', '.join(map(str, known))}")
@@ -137,6 +151,19 @@ _RELEASED = {
     "probation": 5,
 }
 
+_LEAST = {
+    "dim": 1,
+    "epochs": 1,
+    "batch_size": 1,
+    "accumulation": 1,
+    "evaluate_every": 1,
+    "iterative_every": 1,
+    "csls_k": 1,
+}
+_LEAST |= {"temperature": 0.025, "iterative_epochs": 0, "patience": 1, "probation": 1, "scoring_start": 1}
+
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number"}
+
 _CHOICES = {
     "scoring": ("progressive", "static", "random", "oracle", "off"),
     "candidates_in_scoring": ("all", "test"),
@@ -158,13 +185,11 @@ PRESETS = {"paper": PMFConfig(), "released": PMFConfig(**_RELEASED)}
 PRESETS["quick"] = PRESETS["paper"].but(
     dim=128,
     fusion="keep",
-    freezing="gradient",
     cross_modality="off",
     epochs=60,
     scoring_end=30,
-    threshold_max=0.5,
-    csls_rounds=0,
-    patience=3,
+    threshold_max=0.7,
+    threshold_grows=("image",),
 )
 
 #: What a chapter computes at each scale: seconds for a test, about a minute on two cores, a GPU.

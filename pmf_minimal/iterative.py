@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pmf_minimal.alignment import similarity
+from pmf_minimal.alignment import mutual, similarity
 from pmf_minimal.config import PMFConfig
 from pmf_minimal.graphs import GraphPair
 from pmf_minimal.model import PMF
@@ -33,8 +33,8 @@ class Probation:
         Returns:
             ``added``: pairs added now; ``added right``: how many of them are true test pairs, for the record only.
         """
-        mutual = self._mutual(model)
-        key = mutual[:, 0] * self.graphs.num_nodes + mutual[:, 1]
+        nearest = self._mutual(model)
+        key = nearest[:, 0] * self.graphs.num_nodes + nearest[:, 1]
         known = self.candidates[:, 0] * self.graphs.num_nodes + self.candidates[:, 1]
         # A pair that was missing in one round starts anew.
         before = torch.zeros_like(key)
@@ -44,8 +44,8 @@ class Probation:
             before = torch.where(known[place] == key, self.rounds[order][place], before)
         rounds = before + 1
         passed = rounds >= self.config.probation
-        added = mutual[passed]
-        self.candidates, self.rounds = mutual[~passed], rounds[~passed]
+        added = nearest[passed]
+        self.candidates, self.rounds = nearest[~passed], rounds[~passed]
         self.train = torch.cat([self.train, added])
         truth = self.graphs.test[:, 0] * self.graphs.num_nodes + self.graphs.test[:, 1]
         return {"added": len(added), "added right": int(torch.isin(key[passed], truth).sum())}
@@ -56,7 +56,7 @@ class Probation:
         graphs, config = self.graphs, self.config
         joint = model.embed(graphs)["joint"]
         free = torch.ones(graphs.num_nodes, dtype=torch.bool, device=joint.device)
-        if config.candidates == "test":
+        if config.candidates_in_scoring == "test":
             free[:] = False
             free[graphs.test.ravel()] = True
         free[self.train.ravel()] = False
@@ -66,9 +66,8 @@ class Probation:
         if not (len(left) and len(right)):
             return graphs.train[:0]
         s = similarity(joint[left], joint[right], config.similarity, config.csls_k, config.csls_rounds)
-        best = s.argmax(dim=1)
-        mutual = s.argmax(dim=0)[best] == torch.arange(len(left), device=s.device)
-        return torch.stack([left[mutual], right[best[mutual]]], dim=1)
+        row, column = mutual(s).T
+        return torch.stack([left[row], right[column]], dim=1)
 
     def state(self) -> dict[str, Tensor]:
         return {"train": self.train, "candidates": self.candidates, "rounds": self.rounds}

@@ -90,7 +90,9 @@ def log_agreement(p: Tensor, q: Tensor, temperature: float, negatives: str = "bo
     return hit - torch.log(total)
 
 
-def modality_loss(p: Tensor, q: Tensor, beta_p: float, beta_q: float, temperature: float, negatives: str = "both") -> Tensor:
+def modality_loss(
+    p: Tensor, q: Tensor, beta_p: float, beta_q: float, temperature: float, negatives: str = "both"
+) -> Tensor:
     """Loss of every entity for one unordered pair of modalities, both orders together.
 
     Eq. (11)  L_CM = sum over p != q, sum over e_i of beta_p beta_q ( -log l_CM(e_i^p, e_i^q) )

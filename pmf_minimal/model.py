@@ -11,7 +11,7 @@ from pmf_minimal import freezing, losses, relevance
 from pmf_minimal.config import PMFConfig
 from pmf_minimal.encoders import LinearEncoder, StructureEncoder
 from pmf_minimal.fusion import fuse
-from pmf_minimal.graphs import GraphPair
+from pmf_minimal.graphs import DataError, GraphPair
 
 
 class PMF(nn.Module):
@@ -20,6 +20,9 @@ class PMF(nn.Module):
     Args:
         graphs: the pair; the model learns a vector for each of its entities and serves no other graphs.
         config: every choice.
+
+    Raises:
+        DataError: the graphs have none of the modalities, or scoring by an oracle has no truth to look at.
 
     Attributes:
         modalities: those of the configuration that the graphs have.
@@ -31,6 +34,14 @@ class PMF(nn.Module):
         super().__init__()
         self.config = config
         self.modalities = tuple(m for m in config.modalities if m in graphs.modalities)
+        if not self.modalities:
+            raise DataError(
+                f"{graphs.name} has none of {', '.join(config.modalities)}; it has {', '.join(graphs.modalities)}"
+            )
+        if config.scoring == "oracle" and "relevant" not in graphs:
+            raise DataError(
+                f"{graphs.name}: which features are relevant is not known here, so scoring='oracle' is impossible"
+            )
         generator = torch.Generator().manual_seed(config.seed)
         self.encoders = nn.ModuleDict()
         for m in self.modalities:
@@ -94,7 +105,9 @@ class PMF(nn.Module):
             self.get_buffer(f"relevance_{m}").copy_(w)
             self.get_buffer(f"active_{m}").copy_(freezing.active(w))
 
-    def losses(self, graphs: GraphPair, pairs: Tensor | None, entities: tuple[Tensor, Tensor] | None) -> dict[str, Tensor]:
+    def losses(
+        self, graphs: GraphPair, pairs: Tensor | None, entities: tuple[Tensor, Tensor] | None
+    ) -> dict[str, Tensor]:
         """Every part of Eq. (9) on one batch.
 
         Args:
@@ -116,44 +129,48 @@ class PMF(nn.Module):
         has = {m: torch.ones_like(active[m]) for m in h}
         if self.config.missing == "mask":
             has = {m: graphs.presence(m)[rows] for m in h}
-        if self.config.freezing == "row":
-            has = {m: has[m] & active[m] for m in h}
+        # Whose own row of a loss counts. With "row" a frozen feature still is a negative for the others (row 7).
+        counts = active if self.config.freezing == "row" else has
         out = {}
         if pairs is not None:
-            out |= self._cross_graph(h, has, rows, *parts[:2])
+            out |= self._cross_graph(h, has, counts, rows, *parts[:2])
         if entities is not None:
             for side in parts[-2:]:
-                for name, loss in self._cross_modality(h, has, side).items():
+                for name, loss in self._cross_modality(h, has, counts, side).items():
                     out[name] = out.get(name, 0) + loss
         return out
 
-    def _cross_graph(self, h, has, rows, left, right) -> dict[str, Tensor]:
+    def _cross_graph(self, h, has, counts, rows, left, right) -> dict[str, Tensor]:
         config, out = self.config, {}
         for m, x in h.items():
             both = has[m][left] & has[m][right]
+            i, j = left[both], right[both]
+            counted = counts[m][i] & counts[m][j]
             # With fewer than two pairs there is nothing to tell apart.
-            if both.sum() > 1:
-                loss = losses.alignment_loss(x[left[both]], x[right[both]], config.temperature, config.both_directions)
-                out[m] = loss.mean()
+            if len(i) > 1 and counted.any():
+                loss = losses.alignment_loss(x[i], x[j], config.temperature, config.both_directions)
+                out[m] = loss[counted].mean()
         joint = self.joint(h, rows)
         out["joint"] = losses.alignment_loss(
             joint[left], joint[right], config.temperature, config.both_directions
         ).mean()
         return out
 
-    def _cross_modality(self, h, has, side) -> dict[str, Tensor]:
+    def _cross_modality(self, h, has, counts, side) -> dict[str, Tensor]:
         config, out = self.config, {}
         for p, q in combinations(self.modalities, 2):
             both = side[has[p][side] & has[q][side]]
-            if len(both) > 1:
-                out[f"{p}-{q}"] = losses.modality_loss(
+            counted = counts[p][both] & counts[q][both]
+            if len(both) > 1 and counted.any():
+                loss = losses.modality_loss(
                     h[p][both],
                     h[q][both],
                     config.beta[p],
                     config.beta[q],
                     config.temperature,
                     config.cross_modality_negatives,
-                ).mean()
+                )
+                out[f"{p}-{q}"] = loss[counted].mean()
         return out
 
     def weigh(self, parts: dict[str, Tensor]) -> Tensor:

@@ -56,7 +56,7 @@ def cards(items: Iterable[dict], caption: str) -> HTML:
     body = []
     for item in items:
         faces = "".join(
-            f'<div style="width:5.5em;text-align:center">{_face(picture, name)}<br>'
+            f'<div style="width:5em;text-align:center;line-height:1.2">{_face(picture, name)}<br>'
             f'<span style="font-size:.8em;overflow-wrap:anywhere">{html.escape(name)}</span></div>'
             for picture, name in item["entities"]
         )
@@ -81,7 +81,8 @@ def history(table: pd.DataFrame, selection: str = "valid"):
     for column in table.filter(like="frozen "):
         modality = column.removeprefix("frozen ")
         frozen.plot(table.index, table[column], label=modality, color=COLOURS[modality])
-    frozen.set(title="Frozen share", xlabel="epoch", ylim=(-0.02, 1.02))
+    frozen.set(title="Frozen share", xlabel="epoch")
+    frozen.set_ylim(bottom=0)
     frozen.legend(frameon=False, fontsize=8)
     for metric, line in (("Hits@1", "o-"), ("MRR", "s--")):
         points = table[f"{selection} {metric}"].dropna()
@@ -119,4 +120,6 @@ def _uri(data: bytes, kind: str = "png") -> str:
 
 
 def _element(body: str, caption: str) -> HTML:
-    return HTML(f'<figure style="margin:0">{body}<figcaption style="padding-top:.4em">{html.escape(caption)}</figcaption></figure>')
+    return HTML(
+        f'<figure style="margin:0">{body}<figcaption style="padding-top:.4em">{html.escape(caption)}</figcaption></figure>'
+    )

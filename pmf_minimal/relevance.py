@@ -61,6 +61,8 @@ def relevance(alpha: Tensor, threshold: float) -> Tensor:
 def score(embedding: Tensor, present: Tensor, n_left: int, threshold: float) -> Tensor:
     """Relevance of one modality for all entities of both graphs.
 
+    Eq. (2)  W_m = SCORE(G_m, G'_m)
+
     Args:
         embedding: float ``[N, d]``.
         present: bool ``[N]``; entities without the feature are compared with nobody and score 0.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pandas as pd
-import torch
 from safetensors.torch import save_file
 
 from pmf_minimal.alignment import greedy
@@ -49,13 +49,16 @@ def save(run: Run, folder: Path) -> dict:
         What went into ``metrics.json``.
     """
     part = folder.with_name(folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)  # of an attempt that was killed
     part.mkdir(parents=True)
     figures = evaluate(run.model, run.graphs, run.graphs.test, run.config)
     metrics = {
         "dataset": run.graphs.name,
         "best_epoch": run.best_epoch,
         "test_pairs": len(run.graphs.test),
-        "test": [{**dict(zip(figures.index.names, key, strict=True)), **row} for key, row in figures.to_dict("index").items()],
+        "test": [
+            {**dict(zip(figures.index.names, key, strict=True)), **row} for key, row in figures.to_dict("index").items()
+        ],
     }
     (part / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
     (part / "config.json").write_text(run.config.to_json() + "\n")
@@ -69,6 +72,9 @@ def save(run: Run, folder: Path) -> dict:
 
 def table(metrics: dict) -> pd.DataFrame:
     """Test figures of ``metrics.json``: a row per embedding, columns by direction and metric."""
-    return pd.DataFrame(metrics["test"]).pivot(
-        index="embedding", columns="direction", values=["Hits@1", "Hits@10", "MRR"]
-    ).swaplevel(axis=1).sort_index(axis=1)
+    return (
+        pd.DataFrame(metrics["test"])
+        .pivot(index="embedding", columns="direction", values=["Hits@1", "Hits@10", "MRR"])
+        .swaplevel(axis=1)
+        .sort_index(axis=1)
+    )

@@ -16,7 +16,7 @@ from pmf_minimal import checkpoints
 from pmf_minimal.config import PMFConfig
 from pmf_minimal.evaluation import evaluate, frozen_shares
 from pmf_minimal.freezing import threshold
-from pmf_minimal.graphs import GraphPair
+from pmf_minimal.graphs import DataError, GraphPair
 from pmf_minimal.iterative import Probation
 from pmf_minimal.model import PMF
 
@@ -42,10 +42,17 @@ class Run:
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """``auto`` is the GPU where there is one, else the CPU."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
+    """``auto`` is the GPU where there is one, else the CPU.
+
+    Raises:
+        ValueError: another name, or a GPU is asked for where there is none.
+    """
+    found = torch.cuda.is_available()
+    if name not in ("auto", "cpu", "cuda") or (name == "cuda" and not found):
+        raise ValueError(
+            f"device {name!r}: {'choose auto, cpu or cuda' if found else 'this machine has no GPU; choose auto or cpu'}"
+        )
+    return torch.device("cuda" if found and name != "cpu" else "cpu")
 
 
 def learning_rate(step: int, total: int, warmup: float) -> float:
@@ -114,7 +121,7 @@ class Training:
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         self.epoch = self.scorings = self.best_epoch = self.looks = 0
         self.best_value = -math.inf
-        self.best = self.model.state_dict()
+        self.best = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self.history: list[dict] = []
         self.stopped, self.remark = False, ""
         self.probation = Probation(graphs, config)
@@ -212,13 +219,16 @@ class Training:
         per_epoch = math.ceil(len(self.probation.train) / config.batch_size)
         if config.cross_modality == "stages" and config.scoring_end <= done < config.epochs:
             per_epoch += len(self._entities(torch.Generator()))
-        steps = (end - done) * math.ceil(per_epoch / config.accumulation)
+        self.total_steps = (end - done) * math.ceil(per_epoch / config.accumulation)
         if config.schedule == "wrong_count":  # row 19: a share of a batch does not count as one
-            steps = int(len(self.probation.train) / config.batch_size * (end - done))
+            self.total_steps = int(len(self.probation.train) / config.batch_size * (end - done))
         self.optimiser = torch.optim.AdamW(self.parameters, lr=config.lr, weight_decay=config.weight_decay)
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(
-            self.optimiser, lambda step: learning_rate(step, steps, config.warmup)
-        )
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, self._rate)
+
+    def _rate(self, step: int) -> float:
+        if self.config.schedule == "cosine":  # pairs added on the way make more steps than planned; the end is the end
+            step = min(step, self.total_steps)
+        return learning_rate(step, self.total_steps, self.config.warmup)
 
     def _look(self) -> dict[str, float]:
         """Figures on the selection pairs; keeps the best state and stops when nothing gets better."""
@@ -247,7 +257,17 @@ class Training:
         for i, moments in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{i}.{k}": v for k, v in moments.items()}
         tensors |= {f"probation.{k}": v for k, v in self.probation.state().items()}
-        plain = ("epoch", "scorings", "best_epoch", "best_value", "looks", "history", "stopped", "remark")
+        plain = (
+            "epoch",
+            "scorings",
+            "best_epoch",
+            "best_value",
+            "looks",
+            "history",
+            "stopped",
+            "remark",
+            "total_steps",
+        )
         return tensors, {name: getattr(self, name) for name in plain} | {"steps": self.schedule.last_epoch}
 
     def restore(self, tensors: dict[str, Tensor], values: dict) -> None:
@@ -256,13 +276,15 @@ class Training:
         def group(prefix: str) -> dict[str, Tensor]:
             return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
+        state, here = group("model."), self.model.state_dict()
+        if {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in here.items()}:
+            raise DataError(f"{self.graphs.name}: the checkpoint is of a training on other graphs; name another folder")
         steps = values.pop("steps")
         for name, value in values.items():
             setattr(self, name, value)
-        self.model.load_state_dict(group("model."))
+        self.model.load_state_dict(state)
         self.best = group("best.")
         self.probation.restore(group("probation."))
-        self._rebuild(max([first - 1 for first in self._phases() if first <= self.epoch], default=0))
         moments: dict[int, dict[str, Tensor]] = {}
         for key, tensor in group("optimiser.").items():
             i, name = key.split(".")

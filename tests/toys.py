@@ -5,6 +5,7 @@ import torch
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from pmf_minimal.config import PRESETS
 from pmf_minimal.graphs import GraphPair
 
 # ent_ids, triples and so on of two graphs of four entities, as a benchmark has them: ids neither in order nor without gaps.
@@ -82,9 +83,17 @@ def random_pair(n=30, seed=0):
     for m, x in features.items():
         present[m] = (x != 0).any(dim=1)
     graphs = pair_of_graphs(n, n + 3, edges, features, present, [(i, n + i) for i in range(n)])
-    graphs.relevant = {m: here.clone() for m, here in present.items()} | {"structure": torch.ones(total, dtype=torch.bool)}
+    graphs.relevant = {m: here.clone() for m, here in present.items()} | {
+        "structure": torch.ones(total, dtype=torch.bool)
+    }
     graphs.relevant["image"] &= kind != 1
     return graphs
+
+
+def tiny(**changes):
+    """Settings for a training of moments."""
+    small = dict(dim=8, epochs=6, batch_size=8, scoring_start=2, scoring_end=4, evaluate_every=2, lr=0.01)
+    return PRESETS["paper"].but(**(small | changes))
 
 
 def same(actual, expected, tolerance=1e-9):

@@ -9,6 +9,7 @@ The first cell that fails stops everything with exit code 1; a parameter that a 
 
 import argparse
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -46,7 +47,9 @@ def normalise(nb):
 
 
 def _joined(outputs):
-    """Join neighbouring pieces of one stream: where the kernel happened to flush is chance."""
+    """Join neighbouring pieces of one stream, since where the kernel happened to flush is chance, and keep of a
+    progress bar what a screen would show in the end: nothing.
+    """
     result = []
     for output in outputs:
         previous = result[-1] if result else None
@@ -54,7 +57,10 @@ def _joined(outputs):
             previous.text += output.text
         else:
             result.append(output)
-    return result
+    for output in result:
+        if output.output_type == "stream":
+            output.text = re.sub(r"[^\n]*\r", "", output.text)
+    return [output for output in result if output.output_type != "stream" or output.text.strip()]
 
 
 def check_parameters(path, parameters):

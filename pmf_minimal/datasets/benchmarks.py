@@ -30,7 +30,9 @@ class Source:
 
 
 EMOJI = Path(__file__).parent / "data" / "emoji"
-DATASETS = {f"emoji/{pair}": Source(str(EMOJI / pair), 0.3, "images.npz") for pair in ("fr_en", "ja_en", "zh_en", "de_en")}
+DATASETS = {
+    f"emoji/{pair}": Source(str(EMOJI / pair), 0.3, "images.npz") for pair in ("fr_en", "ja_en", "zh_en", "de_en")
+}
 DATASETS |= {f"dbp15k/{pair}": Source(f"DBP15K/{pair}", 0.3) for pair in ("zh_en", "ja_en", "fr_en")}
 DATASETS |= {
     f"openea/{name.lower()}": Source(f"OpenEA/OEA_{code}", 0.2)
@@ -113,8 +115,8 @@ def read_folder(folder: Path, name: str, seed_share: float, images: Path | None 
     # Relations count at the head and at the tail alike, as often as they occur.
     ends = np.stack([edge_index.ravel(), np.tile(edge_type, 2)], axis=1)
     graphs.features = {"relation": _bag(ends, len(ids), words)}
-    if (folder / "training_attrs_1").exists():
-        graphs.features["attribute"] = _bag(_read_attributes(folder, sides), len(ids), words).clamp(max=1)
+    if (folder / "training_attrs_1").exists() and len(attributes := _read_attributes(folder, sides)):
+        graphs.features["attribute"] = _bag(attributes, len(ids), words).clamp(max=1)
     if images:
         graphs.features["image"] = _image_matrix(images, row)
     graphs.present = {m: (x != 0).any(dim=1) for m, x in graphs.features.items()}

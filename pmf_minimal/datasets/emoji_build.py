@@ -18,7 +18,7 @@ from pmf_minimal.datasets.emoji import PAIRS, SUMS, VENDORS
 from pmf_minimal.datasets.emoji_draw import Vendor, features, write_sheet
 from pmf_minimal.datasets.emoji_facts import Graph, read_graph
 
-WIDTH = 128  # numbers per image feature
+WIDTH = 64  # numbers per image feature
 
 
 @click.command()

@@ -25,6 +25,7 @@ PACKAGES = {"twemoji": "twemoji", "noto": "noto", "fluent": "fluent-emoji-flat"}
 DRAWN, SEEN = 128, 224  # pixels: as drawn, as shown to the network
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
 MIRRORED = {"1F449": "backhand-index-pointing-right"}  # icon sets list no codes for mirror images
+BATCH = 16  # pictures at a time
 THREADS = 1  # fixed, because sums in another order differ in their last bits
 
 
@@ -90,8 +91,8 @@ def features(drawings: dict[str, dict[str, str]], width: int) -> dict[str, dict[
 
     keys = [(vendor, code) for vendor, svgs in drawings.items() for code in svgs]
     rows = []
-    for start in tqdm(range(0, len(keys), 32), desc="image features", unit="batch"):
-        batch = [_pixels(drawings[vendor][code]) for vendor, code in keys[start : start + 32]]
+    for start in tqdm(range(0, len(keys), BATCH), desc="image features", unit="batch"):
+        batch = [_pixels(drawings[vendor][code]) for vendor, code in keys[start : start + BATCH]]
         with torch.inference_mode():
             rows.append(network.extract_features(torch.stack(batch)).mean(dim=(2, 3)))
     x = torch.cat(rows).double()  # (pictures, 1280)

@@ -15,7 +15,7 @@ from pmf_minimal.datasets.emoji_words import FUNCTION_WORDS, NAMES
 
 FREQUENT = 6  # a word is a property name when so many names of emoji contain it …
 FREQUENT_SIGN = 10  # … and so many for a single Chinese character, which says less than a word
-NO_FLAG = {"country-flag", "subdivision-flag"}
+FLAGS_OF_PLACES = {"country-flag", "subdivision-flag"}
 PEOPLE = {  # gendered figure -> figure without gender
     "1F468": ("1F9D1", "male"), "1F469": ("1F9D1", "female"),  # man, woman -> person
     "1F466": ("1F9D2", "male"), "1F467": ("1F9D2", "female"),  # boy, girl -> child
@@ -48,7 +48,7 @@ def kept(packages: Path) -> list[int]:
     countries and regions. Skin-toned variants are no entries of these lists in the first place.
     """
     records, meta = _records(packages, "en"), _json(packages, "meta/groups")
-    flags = {int(i) for i, key in meta["subgroups"].items() if key in NO_FLAG}
+    flags = {int(i) for i, key in meta["subgroups"].items() if key in FLAGS_OF_PLACES}
     component = {int(i) for i, key in meta["groups"].items() if key == "component"}
     return [
         i
@@ -100,15 +100,21 @@ def read_graph(packages: Path, language: str) -> Graph:
             if base in graph.emoji and base != code[i]:
                 add(me, word["variant"] if english else word[kind], graph.emoji[base])
     graph.others = sorted({tail for _, _, tail in graph.triples} - set(graph.emoji.values()))
+    for me, names in zip(graph.emoji.values(), _property_names(language, records, label), strict=True):
+        graph.attributes[me] = sorted(uri(language, "property", name) for name in names)
+    return graph
+
+
+def _property_names(language: str, records: list[dict], label: list[str]) -> list[set[str]]:
+    """For each emoji, its facts and the frequent words of its name, as the language calls them."""
+    word = NAMES[language]
     words = [name_words(language, name) for name in label]
     count = Counter(w for some in words for w in some)
     frequent = {w for w, n in count.items() if n >= (FREQUENT_SIGN if len(w) == 1 else FREQUENT)}
-    for i, record in enumerate(records):
-        names = (facts(record, english) & set(word)) | (words[i] & frequent)
-        graph.attributes[graph.emoji[code[i]]] = sorted(
-            uri(language, "property", word.get(name, name)) for name in names
-        )
-    return graph
+    return [
+        {word[key] for key in facts(record, language == "en") if key in word} | (some & frequent)
+        for record, some in zip(records, words, strict=True)
+    ]
 
 
 def plain(code: str) -> str:

@@ -88,12 +88,12 @@ def test_gradient(edges, x):
 
 
 def test_linear_by_hand():
-    """Eq. (15): W = [[1, 2, 3], [0, 1, 0]], b = (10, -1): (1, 1, 1) -> (16, 0) and (0, 0, 0) -> b."""
+    """Eq. (15): W = [[1, 2, 3], [0, -1, 0]], b = (10, -1): (1, 1, 1) -> (16, -2) and (0, 0, 0) -> b."""
     encoder = encoders.LinearEncoder(3, 2, generator()).double()
     with torch.no_grad():
-        encoder.weight.copy_(doubles((1, 2, 3), (0, 1, 0)))
+        encoder.weight.copy_(doubles((1, 2, 3), (0, -1, 0)))
         encoder.bias.copy_(doubles(10, -1))
-    same(encoder(doubles((1, 1, 1), (0, 0, 0), (2, 0, -1))), [[16, 0], [10, -1], [9, -1]])
+    same(encoder(doubles((1, 1, 1), (0, 0, 0), (2, 0, -1))), [[16, -2], [10, -1], [9, -1]])
     encoder.binary = True  # a bag of words that says whether, not how often
     same(encoder(doubles((5, 0, 1))), [[14, -1]])
 

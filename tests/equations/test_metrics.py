@@ -16,7 +16,9 @@ SIMILARITY = doubles(
 )
 FIRST = torch.zeros(4, dtype=torch.long)
 # Whole numbers, so that ties are common.
-tables = st.lists(st.lists(st.integers(0, 3), min_size=5, max_size=5), min_size=1, max_size=6).map(lambda t: doubles(*t))
+tables = st.lists(st.lists(st.integers(0, 3), min_size=5, max_size=5), min_size=1, max_size=6).map(
+    lambda t: doubles(*t)
+)
 
 
 def test_hits_by_hand():

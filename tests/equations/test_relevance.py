@@ -9,7 +9,9 @@ from toys import doubles, same, vectors
 
 from pmf_minimal import relevance
 
-two_graphs = st.tuples(st.integers(1, 5), st.integers(1, 5)).flatmap(lambda n: st.tuples(vectors(n[0], 3), vectors(n[1], 3)))
+two_graphs = st.tuples(st.integers(1, 5), st.integers(1, 5)).flatmap(
+    lambda n: st.tuples(vectors(n[0], 3), vectors(n[1], 3))
+)
 alphas = st.lists(st.integers(-8, 8).map(lambda i: i / 8), min_size=1, max_size=8).map(lambda a: doubles(*a))
 deltas = st.sampled_from([0.1, 0.25, 0.5, 0.875, 0.9])
 

@@ -1,0 +1,133 @@
+"""The command line: what it writes, and that every mistake is one sentence and exit code 2."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from safetensors.torch import load_file
+from toys import FILES, random_pair, write
+
+from pmf_minimal.cli import main
+from pmf_minimal.datasets import DATASETS, benchmarks
+
+SMALL = ["dim=8", "epochs=4", "scoring_start=2", "scoring_end=3", "evaluate_every=2"]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """A folder of benchmarks that holds one small data set."""
+    graphs, folder = random_pair(), tmp_path_factory.mktemp("root")
+    ids, left = graphs.source_ids, graphs.edge_index[0] < graphs.n_left
+    triples = [f"{ids[h]}\t{r}\t{ids[t]}\n" for (h, t), r in zip(graphs.edge_index.T, graphs.edge_type, strict=True)]
+    names = [
+        f"{i}\thttp://x/resource/{name.replace(' ', '_')}\n" for i, name in zip(ids, graphs.entity_names, strict=True)
+    ]
+    write(
+        folder / "toy",
+        {
+            "ent_ids_1": "".join(names[: graphs.n_left]),
+            "ent_ids_2": "".join(names[graphs.n_left :]),
+            "triples_1": "".join(t for t, here in zip(triples, left, strict=True) if here),
+            "triples_2": "".join(t for t, here in zip(triples, left, strict=True) if not here),
+            "ill_ent_ids": "".join(f"{ids[i]}\t{ids[j]}\n" for i, j in graphs.pairs),
+        },
+    )
+    np.savez(folder / "images.npz", ids=ids.numpy(), features=graphs.features["image"].numpy())
+    return folder
+
+
+@pytest.fixture
+def run(root, monkeypatch):
+    monkeypatch.setitem(DATASETS, "toy/a_b", benchmarks.Source("toy", 0.5))
+    monkeypatch.delenv("PMF_DATA", raising=False)
+    return lambda *arguments: CliRunner().invoke(main, [str(a) for a in arguments])
+
+
+def train(run, root, out, *more):
+    changes = [part for change in SMALL for part in ("--set", change)]
+    return run("train", "toy/a_b", "--root", root, "--images", root / "images.npz", "--out", out, *changes, *more)
+
+
+def test_train(run, root, tmp_path):
+    first, second = train(run, root, tmp_path / "a"), train(run, root, tmp_path / "b")
+    assert first.exit_code == 0, first.output
+    out = tmp_path / "a"
+    names = {"metrics.json", "matches.csv", "history.csv", "model.safetensors", "config.json"}
+    assert names <= {p.name for p in out.iterdir()}
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["dataset"] == "toy/a_b" and metrics["test_pairs"] == 15
+    rows = pd.DataFrame(metrics["test"])
+    assert set(rows["embedding"]) == {"structure", "relation", "image", "joint"}
+    assert set(rows["direction"]) == {"left to right", "right to left"} and rows["MRR"].between(0, 1).all()
+    matches = pd.read_csv(out / "matches.csv")
+    assert len(matches) == 15 and matches["left_id"].is_unique and matches["right_id"].is_unique
+    assert (matches["correct"] == (matches["right_id"] - matches["left_id"] == 30)).all()
+    assert matches["score"].is_monotonic_decreasing and matches["left_name"][0].startswith("entity ")
+    assert list(pd.read_csv(out / "history.csv")["epoch"]) == [1, 2, 3, 4]
+    assert json.loads((out / "config.json").read_text())["dim"] == 8
+    assert load_file(out / "model.safetensors")["encoders.structure.entities"].shape == (63, 8)
+    assert second.exit_code == 0
+    for name in ("metrics.json", "matches.csv", "history.csv"):
+        assert (out / name).read_text() == (tmp_path / "b" / name).read_text()
+
+
+def test_seed(run, root, tmp_path):
+    train(run, root, tmp_path / "a")
+    for out, arguments in (("b", ["--seed", 1]), ("c", ["--set", "seed=1"])):
+        assert train(run, root, tmp_path / out, *arguments).exit_code == 0
+        assert json.loads((tmp_path / out / "config.json").read_text())["seed"] == 1
+    a, b, c = ((tmp_path / out / "matches.csv").read_text() for out in "abc")
+    assert a != b and b == c
+
+
+def test_help(run):
+    for arguments in (["--help"], ["-h"], ["train", "--help"]):
+        result = run(*arguments)
+        assert result.exit_code == 0 and "Usage:" in result.output
+    assert all(
+        word in run("train", "--help").output for word in ("metrics.json", "--preset", "--set", "--root", "--images")
+    )
+
+
+def fails(result, *says):
+    """Exit code 2, one line that begins with Error, no traceback."""
+    assert result.exit_code == 2 and isinstance(result.exception, SystemExit), result.exception
+    assert result.output.startswith("Error: ") and result.output.count("\n") == 1
+    for text in says:
+        assert text in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["nowhere/xx"], "unknown data set 'nowhere/xx'; known are emoji/fr_en"),
+        (["dbp15k/zh_en"], "--root"),
+        (["toy/a_b", "--root", "no folder"], "no such folder; toy/a_b is expected there"),
+        (["toy/a_b", "--preset", "best"], "unknown preset 'best'; known are paper, released"),
+        (["toy/a_b", "--set", "epochs"], "write FIELD=VALUE"),
+        (["toy/a_b", "--set", "epoch=3"], "no such field of the configuration: epoch"),
+        (["toy/a_b", "--set", "fusion=nonsense"], "fusion='nonsense': choose one of weights, keep, none"),
+        (["toy/a_b", "--set", "lr=abc"], "lr='abc': give a number, such as 0.001"),
+        (["toy/a_b", "--set", "seed=x"], "seed='x': give a whole number, such as 0"),
+    ],
+)
+def test_mistakes(run, arguments, says):
+    fails(run("train", *arguments), says)
+
+
+def test_mistakes_in_files(run, root, tmp_path):
+    fails(train(run, root, tmp_path / "out", "--images", tmp_path / "no.npz"), "no.npz: no such file of image features")
+    fails(
+        train(run, root, tmp_path / "out", "--set", "train_share=1.0"), "choose shares that leave at least one of each"
+    )
+    write(tmp_path / "toy", FILES | {"triples_1": "0\t1\n"})
+    fails(train(run, tmp_path, tmp_path / "out", "--images", root / "images.npz"), "triples_1:1: expected 3 numbers")
+    assert not (tmp_path / "out").exists()
+
+
+def test_results_are_not_overwritten(run, root, tmp_path):
+    (tmp_path / "precious").write_text("work of weeks")
+    fails(train(run, root, tmp_path / "precious"), "precious: already there; name a new folder with --out")
+    assert (tmp_path / "precious").read_text() == "work of weeks"

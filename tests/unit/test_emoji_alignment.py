@@ -1,0 +1,33 @@
+"""The emoji pairs as tasks: no modality gives the answer away, and together they beat the best of them."""
+
+import pytest
+
+from pmf_minimal.config import PRESETS
+from pmf_minimal.datasets import load
+from pmf_minimal.evaluation import evaluate
+from pmf_minimal.training import fit
+
+MODALITIES = ("structure", "relation", "attribute", "image")
+
+
+def hits(dataset, seed, modalities):
+    """Test Hits@1 of the joint embedding, mean of both directions, after training with the quick preset."""
+    config = PRESETS["quick"].but(modalities=modalities, seed=seed)
+    if len(modalities) == 1:  # a modality that is frozen leaves nothing: alone, each is given all its features
+        config = config.but(scoring="off")
+    run = fit(load(dataset), config, device="cpu", progress=False)
+    return evaluate(run.model, run.graphs, run.graphs.test, config, only="joint")["Hits@1"].mean(), len(run.graphs.test)
+
+
+@pytest.mark.parametrize("pair", ("fr_en", "ja_en", "zh_en", "de_en"))
+def test_each_modality_alone_is_neither_empty_nor_a_leak(pair):
+    for modality in MODALITIES:
+        value, pairs = hits(f"emoji/{pair}", 0, (modality,))
+        assert 5 / pairs < value < 0.6, modality
+
+
+@pytest.mark.parametrize("seed", (0, 1, 2))
+def test_together_they_beat_the_best_single_one(seed):
+    best = max(hits("emoji/fr_en", seed, (m,))[0] for m in MODALITIES)
+    joint, _ = hits("emoji/fr_en", seed, MODALITIES)
+    assert joint > best + 0.1

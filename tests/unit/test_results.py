@@ -1,0 +1,32 @@
+import pytest
+from toys import random_pair, tiny
+
+from pmf_minimal import results
+from pmf_minimal.training import fit
+
+
+@pytest.fixture(scope="module")
+def run():
+    return fit(random_pair(), tiny(epochs=2), "cpu", progress=False)
+
+
+def test_matches(run):
+    table = results.matches(run)
+    test = {(int(i), int(j)) for i, j in run.graphs.test}
+    assert table["left"].is_unique and table["right"].is_unique and len(table) == len(test)
+    assert set(table["left"]) == {i for i, _ in test} and set(table["right"]) == {j for _, j in test}
+    for row in table.itertuples():
+        assert row.correct == ((row.left, row.right) in test)
+        assert row.left_id == run.graphs.source_ids[row.left] and row.right_name == run.graphs.entity_names[row.right]
+
+
+def test_nothing_appears_before_all_is_written(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "save_file", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        results.save(run, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    monkeypatch.undo()
+    metrics = results.save(run, tmp_path / "out")  # what was left of the first attempt is in nobody's way
+    assert (tmp_path / "out" / "metrics.json").exists()
+    table = results.table(metrics)
+    assert table.loc["joint", ("left to right", "Hits@1")] == metrics["test"][-2]["Hits@1"]
