@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import sys
+import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,7 +102,7 @@ def fit(
     bar = tqdm(
         total=total, initial=training.epoch, desc="training", unit="epoch", disable=not progress, leave=False, file=out
     )
-    with bar:
+    with bar, _one_result():
         while training.epoch < total and not training.stopped:
             looked = training.step()
             bar.update()
@@ -110,6 +112,22 @@ def fit(
     training.model.load_state_dict(training.best)
     history = pd.DataFrame(training.history).set_index("epoch")
     return Run(training.model, graphs.to(pick_device(device)), config, history, training.best_epoch)
+
+
+@contextmanager
+def _one_result():
+    """One seed, one result: PyTorch sums gradients of looked-up rows in one order, not in that of its threads."""
+    before, filled = torch.are_deterministic_algorithms_enabled(), torch.utils.deterministic.fill_uninitialized_memory
+    # On a GPU some sparse operations have no such form; there the setting does what it can.
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # that would only cost time
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*does not have a deterministic implementation.*")
+            yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+        torch.utils.deterministic.fill_uninitialized_memory = filled
 
 
 class Training:

@@ -192,7 +192,7 @@ def _read_attributes(folder: Path, sides: list[dict[int, str]]) -> np.ndarray:
         for number, (uri, *attributes) in enumerate(_lines(path), start=1):
             if uri not in row:
                 raise DataError(f"{path}:{number}: {uri} is not in ent_ids_{side}; mend or drop the line")
-            ends += [(row[uri], names.setdefault(a, len(names))) for a in set(attributes)]
+            ends += [(row[uri], names.setdefault(a, len(names))) for a in dict.fromkeys(attributes)]
     return np.array(ends)
 
 

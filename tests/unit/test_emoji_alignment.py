@@ -1,5 +1,9 @@
 """The emoji pairs as tasks: no modality gives the answer away, and together they beat the best of them."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from pmf_minimal.config import PRESETS
@@ -31,3 +35,24 @@ def test_together_they_beat_the_best_single_one(seed):
     best = max(hits("emoji/fr_en", seed, (m,))[0] for m in MODALITIES)
     joint, _ = hits("emoji/fr_en", seed, MODALITIES)
     assert joint > best + 0.1
+
+
+def test_one_seed_one_result():
+    """At a size at which PyTorch uses several threads."""
+    config = PRESETS["quick"].but(epochs=6, scoring_start=2)
+    first, second = (fit(load("emoji/fr_en"), config, device="cpu", progress=False) for _ in range(2))
+    assert first.history.equals(second.history)
+    for name, tensor in first.model.state_dict().items():
+        assert tensor.equal(second.model.state_dict()[name]), name
+
+
+def test_the_features_do_not_depend_on_the_process():
+    """Python walks sets of strings in another order in every process; no column may depend on that."""
+    code = "from pmf_minimal.datasets import load; g = load('emoji/fr_en'); print([x.double().sum(0).tolist() for x in g.features.values()])"
+    printed = {
+        subprocess.run(
+            [sys.executable, "-c", code], env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in "12"
+    }
+    assert len(printed) == 1
