@@ -33,6 +33,9 @@ def main():
 @click.option("--seed", default=0, show_default=True, help="Decides the split, the initial weights and the batches.")
 @click.option("--root", type=click.Path(path_type=Path), help="Folder of the benchmarks [default: $PMF_DATA].")
 @click.option("--images", type=click.Path(path_type=Path), help="File of image features (npz, npy, safetensors, pkl).")
+@click.option(
+    "--vectors", type=click.Path(path_type=Path), help="File of word vectors (GloVe text) for the modality name."
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results [default: a new one below runs/].")
 @click.option(
@@ -40,7 +43,7 @@ def main():
     type=click.Path(path_type=Path),
     help="Keep the state of the training here; after a halt the same command goes on.",
 )
-def train(dataset, preset, changes, seed, root, images, device, out, checkpoint):
+def train(dataset, preset, changes, seed, root, images, vectors, device, out, checkpoint):
     """Train on DATASET, measure on its test pairs and write the matches.
 
     DATASET is a name such as emoji/fr_en (comes with the package) or dbp15k/zh_en (needs --root).
@@ -64,7 +67,7 @@ def train(dataset, preset, changes, seed, root, images, device, out, checkpoint)
             raise ValueError(f"unknown preset {preset!r}; known are {', '.join(PRESETS)}")
         config = PRESETS[preset].but(**{"seed": seed} | dict(_parse(change) for change in changes))
         pick_device(device)
-        graphs = load(dataset, root, images).split(config.seed, config.train_share, config.valid_share)
+        graphs = load(dataset, root, images, vectors).split(config.seed, config.train_share, config.valid_share)
     except (DataError, ValueError) as error:
         raise InputError(str(error)) from None
     if out is None:

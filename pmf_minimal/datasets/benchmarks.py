@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import numpy as np
 import torch
 
-from pmf_minimal.datasets import emoji
+from pmf_minimal.datasets import emoji, text
 from pmf_minimal.datasets.images import read_features
 from pmf_minimal.graphs import DataError, GraphPair
 
@@ -27,13 +27,17 @@ class Source:
     folder: str
     seed_share: float
     images: str | None = None
+    names: str | None = None
 
 
 EMOJI = Path(__file__).parent / "data" / "emoji"
 DATASETS = {
     f"emoji/{pair}": Source(str(EMOJI / pair), 0.3, "images.npz") for pair in ("fr_en", "ja_en", "zh_en", "de_en")
 }
-DATASETS |= {f"dbp15k/{pair}": Source(f"DBP15K/{pair}", 0.3) for pair in ("zh_en", "ja_en", "fr_en")}
+DATASETS |= {
+    f"dbp15k/{pair}": Source(f"DBP15K/{pair}", 0.3, names=f"DBP15K/translated_ent_name/dbp_{pair}.json")
+    for pair in ("zh_en", "ja_en", "fr_en")
+}
 DATASETS |= {
     f"openea/{name.lower()}": Source(f"OpenEA/OEA_{code}", 0.2)
     for name, code in {
@@ -46,7 +50,13 @@ DATASETS |= {
 DATASETS |= {"mmkg/fb_db": Source("FBDB15K/norm", 0.2), "mmkg/fb_yg": Source("FBYG15K/norm", 0.2)}
 
 
-def load(name: str, root: str | Path | None = None, images: str | Path | None = None, words: int = 1000) -> GraphPair:
+def load(
+    name: str,
+    root: str | Path | None = None,
+    images: str | Path | None = None,
+    vectors: str | Path | None = None,
+    words: int = 1000,
+) -> GraphPair:
     """Read a data set by name.
 
     Args:
@@ -54,6 +64,8 @@ def load(name: str, root: str | Path | None = None, images: str | Path | None = 
         root: folder that holds the benchmarks' folders; without it the environment variable ``PMF_DATA``. The
             emoji graphs come with the package and need none.
         images: file of image features (see ``read_features``) when it lies outside the data set's folder.
+        vectors: file of word vectors (GloVe's text form) for the modality ``name``; with the translated names of DBP15K
+            beside the data, ``char`` is there without it.
         words: length of the bags of words, the most frequent names of both graphs together (appendix A.4).
 
     Returns:
@@ -76,7 +88,28 @@ def load(name: str, root: str | Path | None = None, images: str | Path | None = 
         emoji.verify(folder)
     if images is None and source.images:
         images = folder / source.images
-    return read_folder(folder, name, source.seed_share, images and Path(images), words)
+    names = Path(root) / source.names if source.names else None
+    if vectors and not (names and names.exists()):
+        raise DataError(f"{name}: word vectors need a file of names, {names or 'which this data set does not have'}")
+    graphs = read_folder(folder, name, source.seed_share, images and Path(images), words)
+    if names and names.exists():
+        _add_text(graphs, names, vectors and Path(vectors))
+    return graphs
+
+
+def _add_text(graphs: GraphPair, path: Path, vectors: Path | None) -> None:
+    """Modality ``char`` from names, and ``name`` where there are word vectors."""
+    row = {i: k for k, i in enumerate(graphs.source_ids.tolist())}
+    names = text.read_names(path)
+    unknown = next((i for i in names if i not in row), None)
+    if unknown is not None:
+        raise DataError(f"{path}: id {unknown} is in no ent_ids file; is this the file of another data set?")
+    ends = text.bigrams(names, row)
+    graphs.features["char"] = _bag(ends, len(row), words=len(ends))
+    if vectors:
+        graphs.features["name"] = torch.from_numpy(text.mean_vectors(names, row, vectors))
+    for m in ("char", "name")[: 1 + bool(vectors)]:
+        graphs.present[m] = (graphs.features[m] != 0).any(dim=1)
 
 
 def read_folder(folder: Path, name: str, seed_share: float, images: Path | None = None, words: int = 1000) -> GraphPair:
