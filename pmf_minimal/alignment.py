@@ -48,6 +48,18 @@ def csls(similarity: Tensor, k: int) -> Tensor:
     return 2 * similarity - rows[:, None] - columns[None, :]
 
 
+def match(similarity: Tensor, how: str = "greedy") -> Tensor:
+    """Matches by one of the functions below, or every ``row`` with its most similar column (row 15).
+
+    Returns:
+        int64 ``[P, 2]``, row and column, sorted by row.
+    """
+    if how == "row":
+        return torch.stack([torch.arange(len(similarity), device=similarity.device), similarity.argmax(dim=1)], dim=1)
+    known = {"greedy": greedy, "greedy_in_order": greedy_in_order, "mutual": mutual, "optimal": optimal}
+    return known[how](similarity)
+
+
 def greedy(similarity: Tensor) -> Tensor:
     """One-to-one matching, the most similar pair first (one reading of section 3.5).
 

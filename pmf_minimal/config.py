@@ -44,6 +44,10 @@ class PMFConfig:
         selection: epoch chosen on ``valid`` pairs, on ``test`` pairs (row 16: optimistic) or the ``last`` one.
         epochs, batch_size, lr, weight_decay, clip, warmup, accumulation: optimisation (4.1, A.4).
         schedule: ``cosine``, or ``wrong_count``: its number of steps as the released code counts it (row 19).
+        precision: ``float32``, or ``bfloat16`` for the large products of the losses (for GPUs with such units).
+        compile: let PyTorch compile the losses (a minute at the first step; for long runs on a GPU).
+        matching: how ``matches.csv`` decides: ``greedy``, ``greedy_in_order``, ``mutual``, ``optimal``, or every ``row`` on
+            its own (row 15).
         evaluate_every, patience: epochs between looks at the validation pairs, and looks without gain before stopping.
         iterative_epochs: epochs of iterative learning that follow; 0 for none.
         iterative_every, probation: epochs between two rounds of it, and rounds that a pair must pass (row 22).
@@ -87,6 +91,9 @@ class PMFConfig:
     warmup: float = 0.15
     accumulation: int = 1
     schedule: str = "cosine"
+    precision: str = "float32"
+    compile: bool = False
+    matching: str = "greedy"
     evaluate_every: int = 10
     patience: int = 5
     iterative_epochs: int = 0
@@ -145,6 +152,7 @@ _RELEASED = {
     "missing": "bias",
     "similarity": "dot",
     "csls_rounds": 2,
+    "matching": "row",
     "selection": "test",
     "epochs": 100,
     "schedule": "wrong_count",
@@ -179,22 +187,28 @@ _CHOICES = {
     "candidates": ("test", "all"),
     "selection": ("valid", "test", "last"),
     "schedule": ("cosine", "wrong_count"),
+    "precision": ("float32", "bfloat16"),
+    "matching": ("greedy", "greedy_in_order", "mutual", "optimal", "row"),
 }
 
 PRESETS = {"paper": PMFConfig(), "released": PMFConfig(**_RELEASED)}
 PRESETS["quick"] = PRESETS["paper"].but(
     dim=128,
+    relation_counts=True,
     fusion="keep",
-    cross_modality="off",
-    epochs=60,
-    scoring_end=30,
-    threshold_max=0.7,
     threshold_grows=("image",),
+    threshold_max=0.7,
+    scoring_start=5,
+    scoring_end=20,
+    cross_modality="off",
+    lr=5e-3,
+    epochs=40,
+    evaluate_every=5,
 )
 
 #: What a chapter computes at each scale: seconds for a test, about a minute on two cores, a GPU.
 SCALES = {
-    "smoke": PRESETS["quick"].but(dim=32, epochs=12, scoring_start=3, scoring_end=8),
+    "smoke": PRESETS["quick"].but(dim=32, epochs=12, scoring_start=2, scoring_end=8, evaluate_every=3),
     "quick": PRESETS["quick"],
     "full": PRESETS["paper"],
 }

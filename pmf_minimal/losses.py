@@ -13,12 +13,24 @@ from torch.nn.functional import normalize
 
 
 def _similarities(a: Tensor, b: Tensor, temperature: float, without_self: bool = False) -> Tensor:
-    """exp(a_i · b_j / tau - 1/tau), ``[n, n']``, for rows of unit length; 0 on the diagonal if ``without_self``."""
+    """exp(a_i · b_j / tau - 1/tau), ``[n, n']``, for rows of unit length; 0 on the diagonal if ``without_self``.
+
+    The product is taken in the vectors' own precision, all that follows at least in float32.
+    """
+    if a.dtype == torch.bfloat16:
+        shifted = (a @ b.T).float().sub_(1).div_(temperature)
+    else:
+        shifted = torch.addmm(a.new_tensor(-1 / temperature), a, b.T, alpha=1 / temperature)
     # In place: the n x n' matrix is by far the largest thing in a step.
-    shifted = torch.addmm(a.new_tensor(-1 / temperature), a, b.T, alpha=1 / temperature)
     if without_self:
         shifted.fill_diagonal_(-torch.inf)
     return shifted.exp_()
+
+
+def _hits(a: Tensor, b: Tensor, temperature: float) -> Tensor:
+    """a_i · b_i / tau - 1/tau, ``[n]``: the diagonal of what :func:`_similarities` takes the exponential of."""
+    precise = torch.promote_types(a.dtype, torch.float32)
+    return ((a.to(precise) * b.to(precise)).sum(dim=1) - 1) / temperature
 
 
 def log_matches(left: Tensor, right: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
@@ -40,7 +52,7 @@ def log_matches(left: Tensor, right: Tensor, temperature: float) -> tuple[Tensor
     own_left = _similarities(left, left, temperature, without_self=True)
     own_right = _similarities(right, right, temperature, without_self=True)
     # log exp(h_i·h_j / tau) without the detour, minus the log of the denominator; both shifted by 1/tau
-    hit = ((left * right).sum(dim=1) - 1) / temperature
+    hit = _hits(left, right, temperature)
     forth = hit - torch.log(across.sum(dim=1) + own_left.sum(dim=1))
     back = hit - torch.log(across.sum(dim=0) + own_right.sum(dim=1))
     return forth, back
@@ -65,7 +77,7 @@ def alignment_loss(left: Tensor, right: Tensor, temperature: float, both_directi
     return -0.5 * (forth + back)
 
 
-def log_agreement(p: Tensor, q: Tensor, temperature: float, negatives: str = "both") -> Tensor:
+def log_agreement(p: Tensor, q: Tensor, temperature: float, negatives: str = "both") -> tuple[Tensor, Tensor]:
     """How well an entity's vector in one modality finds its own in another.
 
     Eq. (10)  l_CM(e_i^p, e_i^q) = exp(h_i^p·h_i^q / tau) / ( exp(h_i^p·h_i^q / tau) + sum over N^- of exp(h·h / tau) )
@@ -78,16 +90,17 @@ def log_agreement(p: Tensor, q: Tensor, temperature: float, negatives: str = "bo
         negatives: ``both`` kinds, or only the first ``one`` (row 11).
 
     Returns:
-        log l_CM(e_i^p, e_i^q), float ``[B]``. With both kinds it is the same for (q, p).
+        log l_CM(e_i^p, e_i^q) and log l_CM(e_i^q, e_i^p), float ``[B]`` each; with both kinds of negatives they are the same.
     """
     p, q = normalize(p), normalize(q)
     similarity = _similarities(p, q, temperature)  # [B, B]
-    hit = ((p * q).sum(dim=1) - 1) / temperature
-    total = similarity.sum(dim=1)
-    if negatives == "both":
-        # The positive stands in the row and in the column; it is counted once.
-        total = total + similarity.sum(dim=0) - hit.exp()
-    return hit - torch.log(total)
+    hit = _hits(p, q, temperature)
+    rows, columns = similarity.sum(dim=1), similarity.sum(dim=0)
+    if negatives == "one":
+        return hit - torch.log(rows), hit - torch.log(columns)
+    # The positive stands in the row and in the column; it is counted once.
+    agreement = hit - torch.log(rows + columns - hit.exp())
+    return agreement, agreement
 
 
 def modality_loss(
@@ -104,11 +117,8 @@ def modality_loss(
     Returns:
         float ``[B]``; the caller takes the mean over entities and the sum over pairs of modalities and graphs.
     """
-    if negatives == "both":
-        agreement = 2 * log_agreement(p, q, temperature)
-    else:
-        agreement = log_agreement(p, q, temperature, "one") + log_agreement(q, p, temperature, "one")
-    return -beta_p * beta_q * agreement
+    forth, back = log_agreement(p, q, temperature, negatives)
+    return -beta_p * beta_q * (forth + back)
 
 
 def total_loss(cross_modality: Tensor, cross_graph: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import combinations
 
 import torch
@@ -12,6 +13,11 @@ from pmf_minimal.config import PMFConfig
 from pmf_minimal.encoders import LinearEncoder, StructureEncoder
 from pmf_minimal.fusion import fuse
 from pmf_minimal.graphs import DataError, GraphPair
+
+
+def _compiled(function, config: PMFConfig):
+    # Batches differ in size, since not every entity has every modality: one code for all sizes.
+    return torch.compile(function, dynamic=True) if config.compile else function
 
 
 class PMF(nn.Module):
@@ -61,6 +67,16 @@ class PMF(nn.Module):
                 here = torch.ones_like(here)
             self.register_buffer(f"relevance_{m}", here.float())
             self.register_buffer(f"active_{m}", here.clone())
+
+    @cached_property
+    def alignment_loss(self):
+        """``losses.alignment_loss``, compiled if the configuration says so."""
+        return _compiled(losses.alignment_loss, self.config)
+
+    @cached_property
+    def modality_loss(self):
+        """``losses.modality_loss``, compiled if the configuration says so."""
+        return _compiled(losses.modality_loss, self.config)
 
     @property
     def relevance(self) -> dict[str, Tensor]:
@@ -129,6 +145,8 @@ class PMF(nn.Module):
         has = {m: torch.ones_like(active[m]) for m in h}
         if self.config.missing == "mask":
             has = {m: graphs.presence(m)[rows] for m in h}
+        if self.config.precision == "bfloat16":
+            h = {m: x.bfloat16() for m, x in h.items()}
         # Whose own row of a loss counts. With "row" a frozen feature still is a negative for the others (row 7).
         counts = active if self.config.freezing == "row" else has
         out = {}
@@ -148,12 +166,11 @@ class PMF(nn.Module):
             counted = counts[m][i] & counts[m][j]
             # With fewer than two pairs there is nothing to tell apart.
             if len(i) > 1 and counted.any():
-                loss = losses.alignment_loss(x[i], x[j], config.temperature, config.both_directions)
+                loss = self.alignment_loss(x[i], x[j], config.temperature, config.both_directions)
                 out[m] = loss[counted].mean()
         joint = self.joint(h, rows)
-        out["joint"] = losses.alignment_loss(
-            joint[left], joint[right], config.temperature, config.both_directions
-        ).mean()
+        loss = self.alignment_loss(joint[left], joint[right], config.temperature, config.both_directions)
+        out["joint"] = loss.mean()
         return out
 
     def _cross_modality(self, h, has, counts, side) -> dict[str, Tensor]:
@@ -162,7 +179,7 @@ class PMF(nn.Module):
             both = side[has[p][side] & has[q][side]]
             counted = counts[p][both] & counts[q][both]
             if len(both) > 1 and counted.any():
-                loss = losses.modality_loss(
+                loss = self.modality_loss(
                     h[p][both],
                     h[q][both],
                     config.beta[p],

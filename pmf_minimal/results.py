@@ -10,20 +10,20 @@ from pathlib import Path
 import pandas as pd
 from safetensors.torch import save_file
 
-from pmf_minimal.alignment import greedy
+from pmf_minimal.alignment import match
 from pmf_minimal.evaluation import candidate_similarity, evaluate
 from pmf_minimal.training import Run
 
 
 def matches(run: Run) -> pd.DataFrame:
-    """One-to-one matches of the test entities, the surest first.
+    """Matches of the test entities, one-to-one unless the configuration says otherwise, the surest first.
 
     Returns:
         left, right (rows of the entities), left_id, left_name, right_id, right_name, score, correct.
     """
     graphs, test = run.graphs, run.graphs.test
     s, _, _ = candidate_similarity(run.model.embed(graphs)["joint"], graphs, test, run.config.but(candidates="test"))
-    row, column = greedy(s).T
+    row, column = match(s, run.config.matching).T
     left, right = test[row, 0].cpu(), test[column, 1].cpu()
     table = pd.DataFrame(
         {

@@ -61,7 +61,7 @@ def read_vectors(path: Path, words: set[str]) -> dict[str, np.ndarray]:
     try:
         with path.open(encoding="utf-8") as file:
             for number, line in enumerate(file, start=1):
-                word, _, rest = line.partition(" ")
+                word, _, rest = line.rstrip("\r\n").partition(" ")
                 if word not in words:
                     continue
                 vector = np.array(rest.split(), dtype=np.float32)

@@ -16,34 +16,39 @@ P, Q, TAU = doubles((1, 0), (0, 2)), doubles((5, 0), (0.6, 0.8)), 0.5
 temperatures = st.sampled_from([0.05, 0.5, 1.0])
 
 
+def agreement(p, q, tau, negatives="both"):
+    """From p to q."""
+    return losses.log_agreement(p, q, tau, negatives)[0]
+
+
 def test_agreement_by_hand():
     """Eq. (10): each entity has one other, which is a negative in both roles.
 
     e_1: exp(1/.5) against p1·q2 and p2·q1: e^2 / (e^2 + e^1.2 + e^0);  e_2: exp(.8/.5) against the same two.
     """
     both = [exp(2) / (exp(2) + exp(1.2) + 1), exp(1.6) / (exp(1.6) + exp(1.2) + 1)]
-    same(losses.log_agreement(P, Q, TAU).exp(), both)
+    same(agreement(P, Q, TAU).exp(), both)
     one = [exp(2) / (exp(2) + exp(1.2)), exp(1.6) / (exp(1.6) + 1)]
-    same(losses.log_agreement(P, Q, TAU, "one").exp(), one)
+    same(agreement(P, Q, TAU, "one").exp(), one)
 
 
 @given(vectors(5, 3), vectors(5, 3), temperatures, st.permutations(range(5)))
 def test_agreement_is_a_share(p, q, tau, order):
     """Eq. (10): l lies in (0, 1], is the same for (q, p), follows the batch's order, and ignores lengths."""
-    agreement = losses.log_agreement(p, q, tau)
-    assert (agreement <= 1e-12).all() and agreement.isfinite().all()
-    same(losses.log_agreement(q, p, tau), agreement)
-    same(losses.log_agreement(7 * p, q / 7, tau), agreement)
-    same(losses.log_agreement(p[order], q[order], tau), agreement[order])
+    share = agreement(p, q, tau)
+    assert (share <= 1e-12).all() and share.isfinite().all()
+    same(agreement(q, p, tau), share)
+    same(agreement(7 * p, q / 7, tau), share)
+    same(agreement(p[order], q[order], tau), share[order])
 
 
 @given(vectors(5, 3), vectors(5, 3), temperatures)
 def test_agreement_falls_with_more_negatives(p, q, tau):
     """Eq. (10): an entity on its own agrees perfectly; every further entity can only take from its share."""
-    same(losses.log_agreement(p[:1], q[:1], tau), [0])
-    fewer, more = losses.log_agreement(p[:4], q[:4], tau), losses.log_agreement(p, q, tau)[:4]
+    same(agreement(p[:1], q[:1], tau), [0])
+    fewer, more = agreement(p[:4], q[:4], tau), agreement(p, q, tau)[:4]
     assert (more <= fewer + 1e-12).all()
-    assert (losses.log_agreement(p, q, tau) <= losses.log_agreement(p, q, tau, "one") + 1e-12).all()
+    assert (agreement(p, q, tau) <= agreement(p, q, tau, "one") + 1e-12).all()
 
 
 def test_loss_by_hand():
@@ -64,7 +69,7 @@ def test_loss_over_modalities_and_graphs():
     for p, q in permutations(pmf.modalities, 2):
         for side in (range(6), range(6, 12)):
             both = [i for i in side if graphs.presence(p)[i] and graphs.presence(q)[i]]
-            loss = -beta[p] * beta[q] * losses.log_agreement(h[p][both], h[q][both], 0.05).mean()
+            loss = -beta[p] * beta[q] * agreement(h[p][both], h[q][both], 0.05).mean()
             name = "-".join(sorted((p, q)))
             expected[name] = expected.get(name, 0) + loss
     found = {"-".join(sorted(name.split("-"))): value for name, value in parts.items()}

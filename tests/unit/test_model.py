@@ -1,5 +1,7 @@
 """The model: what its parts are given, and that frozen features get no gradient through any path."""
 
+import shutil
+
 import pytest
 import torch
 from toys import random_pair, same, tiny, toy
@@ -219,3 +221,34 @@ def test_one_pair_alone(preset):
     parts = pmf.losses(graphs, graphs.train[:1], None)
     pmf.weigh(parts).backward()
     assert all(p.grad.isfinite().all() for p in pmf.parameters() if p.grad is not None)
+
+
+def test_bfloat16_is_close():
+    """The large products in bfloat16: losses and the direction of the gradient stay."""
+    graphs = random_pair().split(0)
+    results = []
+    for precision in ("float32", "bfloat16"):
+        model = PMF(graphs, tiny(precision=precision, fusion="keep"))
+        loss = model.weigh(model.losses(graphs, graphs.train, (torch.arange(30), torch.arange(30, 63))))
+        loss.backward()
+        gradient = torch.cat([p.grad.ravel() for p in model.parameters() if p.grad is not None])
+        assert loss.dtype == gradient.dtype == torch.float32
+        results.append((float(loss.detach()), gradient))
+    (exact, g), (rough, r) = results
+    assert abs(rough / exact - 1) < 0.01
+    assert torch.cosine_similarity(g, r, dim=0) > 0.99
+    assert rough != exact  # else nothing was rounded
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="PyTorch needs a C++ compiler to compile for the CPU")
+def test_compiled_loss_is_the_same():
+    plain, compiled = (PMF(split_pair(), tiny(compile=flag)).alignment_loss for flag in (False, True))
+    assert plain is losses.alignment_loss is not compiled
+    values = []
+    for loss in (plain, compiled):
+        left, right = torch.randn(2, 9, 5, generator=torch.Generator().manual_seed(0)).unbind()
+        left.requires_grad_()
+        value = loss(left, right, 0.05, "joint")
+        value.sum().backward()
+        values.append(torch.cat([value.detach(), left.grad.ravel()]))
+    torch.testing.assert_close(*values, rtol=1e-4, atol=1e-4)
