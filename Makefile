@@ -70,8 +70,9 @@ _build/html.stamp: $(EXECUTED) $(PAGES) $(VENV)/package.stamp
 	@touch $@
 
 .PHONY: refresh
-refresh: setup ## execute the notebooks and rewrite the outputs that are committed
+refresh: setup ## execute the notebooks and rewrite their committed outputs and the index of equations
 	$(BIN)/python book/tools/execute.py $(NOTEBOOKS) --in-place
+	$(BIN)/python book/tools/equation_index.py
 
 # --- Checks -------------------------------------------------------------------------------------------------------
 
