@@ -26,7 +26,9 @@ def main():
 
 @main.command()
 @click.argument("dataset")
-@click.option("--preset", default="quick", show_default=True, help="Settings to start from: quick, paper or released.")
+@click.option(
+    "--preset", default="quick", show_default=True, help="Settings to start from: quick, default, paper or released."
+)
 @click.option(
     "--set", "changes", multiple=True, metavar="FIELD=VALUE", help="Change a field of the settings; repeatable."
 )

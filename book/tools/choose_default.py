@@ -1,8 +1,9 @@
 """How the preset `default` was chosen: validation MRR of a few settings on several pairs of graphs.
 
-    python book/tools/choose_default.py emoji/fr_en emoji/ja_en emoji/zh_en emoji/de_en --seeds 2
+    python book/tools/choose_default.py emoji/fr_en emoji/ja_en emoji/zh_en emoji/de_en --seeds 1
 
-Only validation pairs are looked at. One row per setting, one column per data set (mean over seeds), the best mean last.
+Only validation pairs are looked at. With the command above and one seed the best mean was .880, of "nothing frozen, L_CM"; the
+best setting that freezes had .847, the paper's form .803. One row per setting, one column per data set (mean over seeds), the best mean last.
 """
 
 import argparse
