@@ -28,7 +28,7 @@ def fuse(embeddings: dict[str, Tensor], relevance: dict[str, Tensor], mode: str 
     """
     parts = []
     for m, h in embeddings.items():
-        w = relevance[m] if mode == "weights" else (relevance[m] > 0).to(h.dtype)
+        w = (relevance[m] if mode == "weights" else relevance[m] > 0).to(h.dtype)
         # w_i^m · h_i^m
         parts.append(w[:, None] * normalize(h))
     return torch.cat(parts, dim=1)

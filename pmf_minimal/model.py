@@ -32,6 +32,7 @@ class PMF(nn.Module):
 
     Attributes:
         modalities: those of the configuration that the graphs have.
+        present: modality -> float ``[N]``, 1 where the feature takes part at all.
         relevance: modality -> float ``[N]``, w of the last scoring; presence before the first.
         active: modality -> bool ``[N]``, F of Eq. (5).
     """
@@ -65,6 +66,7 @@ class PMF(nn.Module):
             here = graphs.presence(m).cpu()
             if config.missing == "bias":  # a zero vector passes for a feature until the first scoring
                 here = torch.ones_like(here)
+            self.register_buffer(f"present_{m}", here.float(), persistent=False)
             self.register_buffer(f"relevance_{m}", here.float())
             self.register_buffer(f"active_{m}", here.clone())
 
@@ -77,6 +79,10 @@ class PMF(nn.Module):
     def modality_loss(self):
         """``losses.modality_loss``, compiled if the configuration says so."""
         return _compiled(losses.modality_loss, self.config)
+
+    @property
+    def present(self) -> dict[str, Tensor]:
+        return {m: self.get_buffer(f"present_{m}") for m in self.modalities}
 
     @property
     def relevance(self) -> dict[str, Tensor]:
@@ -92,7 +98,9 @@ class PMF(nn.Module):
 
     def joint(self, embeddings: dict[str, Tensor], rows: Tensor | slice = slice(None)) -> Tensor:
         """Eq. (8) for the embeddings of the given rows: float ``[n, d · modalities]``."""
-        return fuse(embeddings, {m: w[rows] for m, w in self.relevance.items()}, self.config.fusion)
+        # Plain concatenation takes no notice of what was scored, only of what is there.
+        scores = self.present if self.config.fusion == "none" else self.relevance
+        return fuse(embeddings, {m: w[rows] for m, w in scores.items()}, self.config.fusion)
 
     @torch.no_grad()
     def score(self, graphs: GraphPair, thresholds: dict[str, float], generator: torch.Generator) -> None:

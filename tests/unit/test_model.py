@@ -252,3 +252,16 @@ def test_compiled_loss_is_the_same():
         value.sum().backward()
         values.append(torch.cat([value.detach(), left.grad.ravel()]))
     torch.testing.assert_close(*values, rtol=1e-4, atol=1e-4)
+
+
+def test_plain_concatenation_ignores_the_scores():
+    """With fusion "none" a frozen feature stays in the joint embedding; with "keep" it drops out; a missing one never is in it."""
+    graphs = split_pair()
+    for fusion in ("none", "keep"):
+        pmf = PMF(graphs, tiny(fusion=fusion))
+        freeze_some(pmf, graphs)
+        frozen = graphs.presence("image") & ~pmf.active["image"]
+        joint = pmf.joint(pmf.encode(graphs)).reshape(graphs.num_nodes, len(pmf.modalities), -1)
+        length = joint[:, pmf.modalities.index("image")].norm(dim=1)
+        assert frozen.any() and (length[~graphs.presence("image")] == 0).all()
+        same(length[frozen], torch.full_like(length[frozen], float(fusion == "none")), 1e-5)
