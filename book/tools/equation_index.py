@@ -149,13 +149,17 @@ def page():
     def link(place, text):
         return f"[{text}]({base}/{place.path}#L{place.line})"
 
-    rows = ["| Equation | Code | Tests | Chapters |", "|---|---|---|---|"]
+    def listed(word, links):
+        return f"* {word}: {', '.join(links) or '—'}\n"
+
+    sections = []
     for n, (formula, meaning) in EQUATIONS.items():
-        where = "<br>".join(link(p, f"{Path(p.path).name}: {p.name}") for p in in_code[n]) or "—"
-        checks = "<br>".join(link(p, p.name.removeprefix("test_").replace("_", " ")) for p in in_tests[n]) or "—"
-        read = "<br>".join(f"[{title}](../{path})" for path, title in in_chapters[n]) or "—"
-        rows.append(rf"| ({n}) {meaning}<br>${formula}$ | {where} | {checks} | {read} |")
-    return HEAD.replace("{mutations}", f"{base}/tests/equations/test_mutations.py") + "\n".join(rows) + "\n"
+        section = f"## Eq. ({n})\n\n{meaning[0].upper()}{meaning[1:]}:\n\n$$\n{formula}\n$$\n\n"
+        section += listed("Code", [link(p, f"`{Path(p.path).stem}.{p.name}`") for p in in_code[n]])
+        section += listed("Tests", [link(p, p.name.removeprefix("test_").replace("_", " ")) for p in in_tests[n]])
+        section += listed("Chapters", [f"[{title}](../{path})" for path, title in in_chapters[n]])
+        sections.append(section)
+    return HEAD.replace("{mutations}", f"{base}/tests/equations/test_mutations.py") + "\n".join(sections)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,13 @@ nbval passes a notebook that was never executed, and a build with stored outputs
 where those are found.
 """
 
+import ast
 import copy
 import json
 import re
 
 import pytest
-from bookfiles import NOTEBOOKS, REPOSITORY, check_headings, name, read
+from bookfiles import NOTEBOOKS, REPOSITORY, ROOT, check_headings, name, read
 from bs4 import BeautifulSoup
 from execute import normalise
 
@@ -90,3 +91,35 @@ def test_the_first_cells(path):
     assert re.search(r"""^scale\s*(:.*)?=\s*["']quick["']""", parameters.source, flags=re.MULTILINE)
     tagged = [cell for cell in code_cells(path) if "parameters" in cell.metadata.get("tags", [])]
     assert len(tagged) == 1, "papermill looks at one cell tagged parameters only"
+
+
+def functions(source):
+    """Name -> code of the functions at the top of a piece of Python, without docstrings and annotations."""
+    found = {}
+    # IPython's own commands are no Python.
+    for node in ast.parse(re.sub(r"^(\s*)%.*$", r"\1pass", source, flags=re.MULTILINE)).body:
+        if isinstance(node, ast.FunctionDef):
+            if ast.get_docstring(node):
+                node.body = node.body[1:]
+            for part in ast.walk(node):
+                if isinstance(part, ast.arg):
+                    part.annotation = None
+                elif isinstance(part, ast.FunctionDef):
+                    part.returns = None
+            found[node.name] = ast.unparse(node)
+    return found
+
+
+PACKAGE = {}
+for module in sorted((ROOT / "pmf_minimal").glob("*.py")):
+    for function, code in functions(module.read_text(encoding="utf-8")).items():
+        if not function.startswith("_"):
+            PACKAGE.setdefault(function, []).append(code)
+
+
+@each_notebook
+def test_what_bears_the_name_of_a_package_function_is_that_function(path):
+    """A chapter may show the package's code, or develop its own version under a name of its own."""
+    for number, cell in enumerate(code_cells(path), 1):
+        for function, code in functions(cell.source).items():
+            assert code in PACKAGE.get(function, [code]), f"cell [{number}]: {function} differs from the package's"

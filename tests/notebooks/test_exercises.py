@@ -3,43 +3,15 @@
 import contextlib
 import io
 import re
+import runpy
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from bookfiles import NOTEBOOKS, name, read
 
-# Per notebook and exercise: two or more wrong answers, each with words that its check must say.
-WRONG = {
-    "00_quickstart": [
-        [
-            ("hits_right_to_left = lambda c: metrics.evaluate(c, torch.arange(3))['Hits@1']", "left to right"),
-            ("hits_right_to_left = lambda c: metrics.evaluate(c.T, torch.arange(3))['MRR']", "is wanted"),
-            ("hits_right_to_left = lambda c: metrics.evaluate(c.T, torch.arange(3))", "one number"),
-        ],
-        [
-            ("def spoil(c):\n    c[0, 1] = 0.95\n    c[2, 0] = 1.0\n    return c", "2 numbers differ"),
-            ("def spoil(c):\n    c[0, 0] = 0.95\n    return c", "still gets all three right"),
-            ("def spoil(c):\n    c[0, 1] = 0.95\n    return c", "Two are wrong"),
-            ("spoil = lambda c: [[1, 2], [3, 4]]", "three rows"),
-        ],
-    ],
-    "01_task_and_data": [
-        [
-            (
-                "bag_of = lambda row: torch.bincount(edge_type[edge_index[0] == row], minlength=3).tolist()",
-                "count tails as well",
-            ),
-            ("bag_of = lambda row: torch.bincount(edge_type[(edge_index == row).any(0)]).tolist()", "minlength"),
-            ("bag_of = lambda row: [1, 1, 1]", "is right"),
-        ],
-        [
-            ("expected_reciprocal_rank = lambda b, e: 1 / (b + (e + 1) / 2)", "over the expected rank"),
-            ("expected_reciprocal_rank = lambda b, e: 1 / (b + 1)", "optimistic"),
-            ("expected_reciprocal_rank = lambda b, e: 1 / (b + e)", "pessimistic"),
-            ("expected_reciprocal_rank = lambda b, e: (1 / 5 + 1 / 6 + 1 / 7) / 3", "better + equal"),
-        ],
-    ],
-}
+# Per notebook a file with a list per exercise: two or more wrong answers, each with words that its check must say.
+FOLDER = Path(__file__).parent / "wrong_answers"
 
 
 def run(source, namespace):
@@ -59,7 +31,7 @@ def test_exercises(path):
         (next((t for t in c.metadata.get("tags", []) if t in ("stub", "check", "solution")), ""), c.source)
         for c in cells
     ]
-    namespace, exercises = {}, iter(WRONG[path.stem])
+    namespace, exercises = {}, iter(runpy.run_path(str(FOLDER / f"{path.stem}.py"))["WRONG"])
     for (tag, source), (following, check) in pairwise([*tagged, ("", "")]):
         if tag == "stub":
             assert following == "check", "a check follows right after each stub"
