@@ -53,18 +53,16 @@ API = re.findall(r"automodule:: (pmf_minimal[\w.]*)", (ROOT / "book" / "api.md")
 NOT_SHOWN = r"pmf_minimal\.(cli|__main__|datasets\.emoji_\w+)"
 
 
-def modules():
-    for path in sorted((ROOT / "pmf_minimal").rglob("*.py")):
-        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        if path.name != "__init__.py" and not re.fullmatch(NOT_SHOWN, name):
-            yield name
+FILES = [p.relative_to(ROOT).with_suffix("") for p in sorted((ROOT / "pmf_minimal").rglob("*.py"))]
+MODULES = [".".join(file.parts) for file in FILES if file.name != "__init__"]
+MODULES = [module for module in MODULES if not re.fullmatch(NOT_SHOWN, module)]
 
 
 def test_every_module_is_on_the_page_of_the_api():
-    assert sorted(API) == sorted(modules())
+    assert sorted(API) == sorted(MODULES)
 
 
-@pytest.mark.parametrize("name", modules())
+@pytest.mark.parametrize("name", MODULES)
 def test_what_is_public_has_a_docstring(name):
     """Sphinx leaves out whatever has none, without a word."""
     module = importlib.import_module(name)
@@ -98,7 +96,9 @@ def test_entries_are_complete(key):
     entry = BIBLIOGRAPHY[key]
     fields = entry.fields
     assert entry.persons.get("author") and fields.get("title") and re.fullmatch(r"\d{4}", fields["year"])
-    assert key.startswith(re.sub(r"\W", "", entry.persons["author"][0].last_names[-1]).lower()[:3]), "first author, year, name"
+    assert key.startswith(re.sub(r"\W", "", entry.persons["author"][0].last_names[-1]).lower()[:3]), (
+        "first author, year, name"
+    )
     assert fields["year"] in key
     if entry.type == "inproceedings":
         assert fields.get("booktitle")
