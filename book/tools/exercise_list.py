@@ -17,7 +17,7 @@ HEADING = re.compile(r"### Exercise (\d+) \(([a-z]+), (\d+) minutes\): (.+)")
 
 HEAD = """# All exercises
 
-{total} exercises in {chapters} chapters, {hours:.0f} hours in all. *Checked* ones have a stub to fill in and a cell that says what is still wrong; each has a hint and a
+{total} exercises in {chapters} chapters, {minutes} minutes in all. *Checked* ones have a stub to fill in and a cell that says what is still wrong; each has a hint and a
 solution. The others are open: think, change a parameter, run, compare with what to expect. The [teaching guide](teaching.md) says which to take for which course. This page is made
 from the chapters by `book/tools/exercise_list.py`.
 """
@@ -73,8 +73,8 @@ def page():
             section += f"| {e.number} | {e.title} | {e.difficulty} | {e.minutes} | {kind} |\n"
         sections.append(section)
         everything += exercises
-    hours = sum(e.minutes for e in everything) / 60
-    return HEAD.format(total=len(everything), chapters=len(sections), hours=hours) + "".join(sections)
+    minutes = sum(e.minutes for e in everything)
+    return HEAD.format(total=len(everything), chapters=len(sections), minutes=minutes) + "".join(sections)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pytest
 from bookfiles import NOTEBOOKS, PAGES, ROOT, read
 from pybtex.database import parse_file
 
-from pmf_minimal.config import PMFConfig, PRESETS
+from pmf_minimal.config import PRESETS, PMFConfig
 from pmf_minimal.datasets import load
 from pmf_minimal.encoders import LinearEncoder, StructureEncoder
 from pmf_minimal.model import PMF
