@@ -5,14 +5,13 @@ same pages from freshly executed ones.
 """
 
 import re
-from functools import cache
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 from bookfiles import ROOT, toc_files
 from browser import Browser, find_browser
-from bs4 import BeautifulSoup
 from build_site import build, mathjax_folder
+from pagechecks import broken_links, jumps, parse, too_wide, without_alt_text
 
 PAGES = [f"{file}.html" for file in toc_files()]
 each_page = pytest.mark.parametrize("page", PAGES)
@@ -28,11 +27,6 @@ def built(tmp_path_factory):
 def site(built):
     """The folder with the pages. They are there after warnings too, so that one mistake fails one test, not all."""
     return built[1]
-
-
-@cache
-def parse(path):
-    return BeautifulSoup(path.read_text(), "html.parser")
 
 
 def outside(address):
@@ -77,19 +71,7 @@ def outside_in_css(style):
 
 @each_page
 def test_links_within_the_book_lead_somewhere(site, page):
-    broken = []
-    for link in parse(site / page).select("a[href]"):
-        parts = urlsplit(link["href"])
-        if parts.scheme or parts.netloc or link["href"] == "#":
-            continue
-        target = (site / page).parent / unquote(parts.path) if parts.path else site / page
-        if not target.is_file():
-            broken.append(link["href"])
-        elif parts.fragment and target.suffix == ".html":
-            anchor = unquote(parts.fragment)
-            if not parse(target.resolve()).find(lambda t, a=anchor: a in (t.get("id"), t.get("name"))):
-                broken.append(link["href"])
-    assert broken == []
+    assert broken_links(site / page) == []
 
 
 @each_page
@@ -101,7 +83,13 @@ def test_no_error_is_shown(site, page):
 
 @each_page
 def test_pictures_have_alt_text(site, page):
-    assert [str(img)[:80] for img in parse(site / page).select("article img") if not img.get("alt", "").strip()] == []
+    assert without_alt_text(parse(site / page)) == []
+
+
+@each_page
+def test_headings_do_not_jump(site, page):
+    """Also those that come out of docstrings, directives and several cells together."""
+    assert jumps(parse(site / page)) == []
 
 
 @each_page
@@ -158,8 +146,10 @@ def test_in_a_browser_without_a_network(site, browser, page):
     assert browser.evaluate(wrong) == [], "formulas with a mistake"
 
 
+WIDTHS = (360, 390, 1440)
+
+
 @each_page
-def test_fits_on_a_phone(site, browser, page):
+def test_no_page_is_wider_than_its_window(site, browser, page):
     """Wide things scroll in a box of their own; the page as a whole never scrolls sideways."""
-    browser.open(site / page, width=360, height=640)
-    assert browser.evaluate("document.documentElement.scrollWidth") <= 360
+    assert [width for width in WIDTHS if too_wide(browser, site / page, width)] == []
