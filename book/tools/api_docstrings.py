@@ -1,7 +1,7 @@
 """A Sphinx extension: docstrings, written to be read in the code, look as well on the page of the API.
 
-Three things are not reStructuredText in them: a line `Eq. (4)  formula`, formulas set off by indentation, and a section
-`Returns:` whose sentence holds a colon, which napoleon would take for a type.
+Three things in them are not what Sphinx expects: a line `Eq. (4)  formula`, formulas set off by indentation, and a colon in
+the sentence of `Returns:` or of a constant, before which napoleon would look for a type.
 """
 
 import re
@@ -45,6 +45,8 @@ def rewritten(lines):
 
 def process(app, what, name, obj, options, lines):
     lines[:] = rewritten(lines)
+    if what in ("data", "attribute", "property") and lines:
+        lines[0] = f": {lines[0]}"
 
 
 def setup(app):
