@@ -4,6 +4,8 @@ It is built here from the committed notebooks with their stored outputs, which t
 same pages from freshly executed ones.
 """
 
+import importlib
+import inspect
 import re
 from urllib.parse import urlsplit
 
@@ -82,6 +84,19 @@ def test_no_error_is_shown(site, page):
 
 
 @each_page
+def test_no_page_names_the_machine_it_was_built_on(site, page):
+    """A default value that is a path would, on the page of the API."""
+    assert str(ROOT) not in parse(site / page).select_one("article").text
+
+
+@each_page
+def test_no_type_is_made_of_a_sentence(site, page):
+    """What napoleon makes of a colon that does not end a type (see api_docstrings)."""
+    names = [tag.text for tag in parse(site / page).select("article dl.field-list dt")]
+    assert {name.rstrip(":") for name in names} <= {"Parameters", "Returns", "Raises", "Variables"}
+
+
+@each_page
 def test_pictures_have_alt_text(site, page):
     assert without_alt_text(parse(site / page)) == []
 
@@ -90,6 +105,17 @@ def test_pictures_have_alt_text(site, page):
 def test_headings_do_not_jump(site, page):
     """Also those that come out of docstrings, directives and several cells together."""
     assert jumps(parse(site / page)) == []
+
+
+def test_every_public_function_is_on_the_page_of_the_api(site):
+    shown = {tag["id"] for tag in parse(site / "book/api.html").select("dt.sig[id]")}
+    modules = {tag["id"].removeprefix("module-") for tag in parse(site / "book/api.html").select("[id^=module-]")}
+    assert len(modules) >= 18
+    for module in modules:
+        for name, value in vars(importlib.import_module(module)).items():
+            own = getattr(value, "__module__", None) == module and not name.startswith("_")
+            if own and (inspect.isfunction(value) or inspect.isclass(value)):
+                assert f"{module}.{name}" in shown
 
 
 @each_page
