@@ -12,7 +12,7 @@ WORDS = [entry[1].splitlines()[0] for entry in ENTRIES]
 
 def test_words_are_in_order_and_stand_once():
     assert len(WORDS) > 50 and len(WORDS) == len({word.lower() for word in WORDS})
-    assert WORDS == sorted(WORDS, key=str.lower)
+    assert sorted(WORDS, key=str.lower) == WORDS
 
 
 def test_every_word_is_explained_briefly():
