@@ -70,9 +70,10 @@ _build/html.stamp: $(EXECUTED) $(PAGES) $(VENV)/package.stamp
 	@touch $@
 
 .PHONY: refresh
-refresh: setup ## execute the notebooks and rewrite their committed outputs and the index of equations
+refresh: setup ## execute the notebooks and rewrite their committed outputs, the index of equations and the list of exercises
 	$(BIN)/python book/tools/execute.py $(NOTEBOOKS) --in-place
 	$(BIN)/python book/tools/equation_index.py
+	$(BIN)/python book/tools/exercise_list.py
 
 # --- Checks -------------------------------------------------------------------------------------------------------
 

@@ -127,10 +127,12 @@ class PMFConfig:
         return replace(self, **changes)
 
     def to_json(self) -> str:
+        """All fields as JSON."""
         return json.dumps(asdict(self), indent=2)
 
     @classmethod
     def from_json(cls, text: str) -> PMFConfig:
+        """The configuration that :meth:`to_json` wrote."""
         values = json.loads(text)
         return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
 

@@ -8,6 +8,7 @@ notebooks/), and because MathJax is put beside the style sheets there: so the re
 
 import argparse
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -56,7 +57,9 @@ def build(notebooks, folder):
     jupyter_book = Path(sys.executable).with_name("jupyter-book")  # this environment's, whether it is active or not
     command = [jupyter_book, "build", out / "source", "--path-output", out.parent]
     command += ["-W", "-n", "--keep-going"]  # a warning is an error, a dead reference too; show all before stopping
-    return subprocess.run(command, cwd=out.parent).returncode
+    # Sphinx finds the extension beside this file, and documents the package that this Python imports.
+    path = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return subprocess.run(command, cwd=out.parent, env=os.environ | {"PYTHONPATH": path}).returncode
 
 
 def main():

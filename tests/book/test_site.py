@@ -4,15 +4,16 @@ It is built here from the committed notebooks with their stored outputs, which t
 same pages from freshly executed ones.
 """
 
+import importlib
+import inspect
 import re
-from functools import cache
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 from bookfiles import ROOT, toc_files
 from browser import Browser, find_browser
-from bs4 import BeautifulSoup
 from build_site import build, mathjax_folder
+from pagechecks import broken_links, jumps, parse, too_wide, without_alt_text
 
 PAGES = [f"{file}.html" for file in toc_files()]
 each_page = pytest.mark.parametrize("page", PAGES)
@@ -28,11 +29,6 @@ def built(tmp_path_factory):
 def site(built):
     """The folder with the pages. They are there after warnings too, so that one mistake fails one test, not all."""
     return built[1]
-
-
-@cache
-def parse(path):
-    return BeautifulSoup(path.read_text(), "html.parser")
 
 
 def outside(address):
@@ -77,19 +73,7 @@ def outside_in_css(style):
 
 @each_page
 def test_links_within_the_book_lead_somewhere(site, page):
-    broken = []
-    for link in parse(site / page).select("a[href]"):
-        parts = urlsplit(link["href"])
-        if parts.scheme or parts.netloc or link["href"] == "#":
-            continue
-        target = (site / page).parent / unquote(parts.path) if parts.path else site / page
-        if not target.is_file():
-            broken.append(link["href"])
-        elif parts.fragment and target.suffix == ".html":
-            anchor = unquote(parts.fragment)
-            if not parse(target.resolve()).find(lambda t, a=anchor: a in (t.get("id"), t.get("name"))):
-                broken.append(link["href"])
-    assert broken == []
+    assert broken_links(site / page) == []
 
 
 @each_page
@@ -100,8 +84,38 @@ def test_no_error_is_shown(site, page):
 
 
 @each_page
+def test_no_page_names_the_machine_it_was_built_on(site, page):
+    """A default value that is a path would, on the page of the API."""
+    assert str(ROOT) not in parse(site / page).select_one("article").text
+
+
+@each_page
+def test_no_type_is_made_of_a_sentence(site, page):
+    """What napoleon makes of a colon that does not end a type (see api_docstrings)."""
+    names = [tag.text for tag in parse(site / page).select("article dl.field-list dt")]
+    assert {name.rstrip(":") for name in names} <= {"Parameters", "Returns", "Raises", "Variables"}
+
+
+@each_page
 def test_pictures_have_alt_text(site, page):
-    assert [str(img)[:80] for img in parse(site / page).select("article img") if not img.get("alt", "").strip()] == []
+    assert without_alt_text(parse(site / page)) == []
+
+
+@each_page
+def test_headings_do_not_jump(site, page):
+    """Also those that come out of docstrings, directives and several cells together."""
+    assert jumps(parse(site / page)) == []
+
+
+def test_every_public_function_is_on_the_page_of_the_api(site):
+    shown = {tag["id"] for tag in parse(site / "book/api.html").select("dt.sig[id]")}
+    modules = {tag["id"].removeprefix("module-") for tag in parse(site / "book/api.html").select("[id^=module-]")}
+    assert len(modules) >= 18
+    for module in modules:
+        for name, value in vars(importlib.import_module(module)).items():
+            own = getattr(value, "__module__", None) == module and not name.startswith("_")
+            if own and (inspect.isfunction(value) or inspect.isclass(value)):
+                assert f"{module}.{name}" in shown
 
 
 @each_page
@@ -158,8 +172,10 @@ def test_in_a_browser_without_a_network(site, browser, page):
     assert browser.evaluate(wrong) == [], "formulas with a mistake"
 
 
+WIDTHS = (360, 390, 1440)
+
+
 @each_page
-def test_fits_on_a_phone(site, browser, page):
+def test_no_page_is_wider_than_its_window(site, browser, page):
     """Wide things scroll in a box of their own; the page as a whole never scrolls sideways."""
-    browser.open(site / page, width=360, height=640)
-    assert browser.evaluate("document.documentElement.scrollWidth") <= 360
+    assert [width for width in WIDTHS if too_wide(browser, site / page, width)] == []

@@ -1,0 +1,44 @@
+"""What the FAQ says of names, folders, options, presets and versions is so."""
+
+import re
+
+import pytest
+from bookfiles import ROOT
+
+from pmf_minimal.cli import train
+from pmf_minimal.config import PRESETS
+from pmf_minimal.datasets import DATASETS
+
+PAGE = (ROOT / "book" / "faq.md").read_text(encoding="utf-8")
+
+
+def test_every_benchmark_is_named_and_every_name_is_known():
+    named = set(re.findall(r"`((?:dbp15k|openea|mmkg|emoji)/\w+)`", PAGE))
+    assert named == {name for name in DATASETS if not name.startswith("emoji/")}
+
+
+@pytest.mark.parametrize("row", re.findall(r"^\| (`\w+/\w+`.*?) \| (`.*`.*?) \|$", PAGE, re.MULTILINE))
+def test_folders_are_those_that_are_looked_for(row):
+    names, folders = (re.findall(r"`([^`]+)`", cell) for cell in row)
+    assert [DATASETS[name].folder for name in names[: len(folders)]] == folders
+
+
+def test_presets():
+    assert set(re.findall(r"^\| `(\w+)` \| ", PAGE, re.MULTILINE)) == set(PRESETS)
+    # What the table says of them.
+    quick, default = PRESETS["quick"], PRESETS["default"]
+    assert (quick.cross_modality, quick.fusion, quick.threshold_grows) == ("off", "keep", ("image",))
+    assert (default.scoring, default.freezing, default.cross_modality) == ("off", "off", "off")
+    assert PRESETS["released"].selection == "test"
+
+
+def test_options_of_the_command_line():
+    options = {name for option in train.params for name in option.opts}
+    named = set(re.findall(r"--\w+", PAGE))
+    assert named and named <= options
+
+
+def test_pythons():
+    first, last = re.search(r"Python (3\.\d+) to (3\.\d+)", PAGE).groups()
+    asked = re.search(r'requires-python = ">=(3\.\d+),<3\.(\d+)"', (ROOT / "pyproject.toml").read_text())
+    assert first == asked[1] and last == f"3.{int(asked[2]) - 1}"
