@@ -15,11 +15,11 @@ WRONG = [
     [
         (
             "from pmf_minimal.alignment import mutual\ndef estimated_precision(s, right):\n    r, c = mutual(s).T\n    return (right[r] == c).sum() / len(s)",
-            "divide by the mutual ones",
+            "Divide by the mutual pairs",
         ),
         (
             "def estimated_precision(s, right):\n    return (s.argmax(dim=1) == right).float().mean()",
-            "both directions",
+            "would not be",
         ),
         ("estimated_precision = lambda s, r: 1.0", "0.5, not 1.000"),
     ],
