@@ -6,8 +6,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toys import random_pair, tiny, toy
 from torch.nn.functional import cosine_similarity
+from toys import random_pair, tiny, toy
 
 from pmf_minimal.datasets import load
 from pmf_minimal.datasets.faults import FOREIGN, MISSING, NOISY, SWAPPED, WHOLE, spoil
