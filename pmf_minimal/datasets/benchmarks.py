@@ -81,10 +81,12 @@ def load(
     if name.startswith("synthetic/"):
         return synthetic.named(name)
     name, plus, fault = name.partition("+")
-    if plus:
+    if plus:  # faults are put in after reading
         whole = load(name, root, images, vectors, words)
         if fault not in synthetic.NAMED or fault == "clean" or "image" not in whole.features:
-            raise DataError(f"{name}+{fault}: no such data set; images can be {', '.join(list(synthetic.NAMED)[1:])}")
+            raise DataError(
+                f"{name}+{fault}: no such data set; behind the plus may stand {', '.join(list(synthetic.NAMED)[1:])}"
+            )
         spoilt = spoil(whole, "image", **synthetic.NAMED[fault])
         spoilt.name = f"{name}+{fault}"
         return spoilt

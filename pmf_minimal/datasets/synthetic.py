@@ -15,8 +15,8 @@ from pmf_minimal.graphs import DataError, GraphPair
 
 RELATIONS, TYPES, WIDTH = 40, 400, 64  # kinds of facts; latent types; numbers of an image feature
 TYPES_EACH = 5  # types of a thing, on average
-WAYS = 8  # in which looks differ
-NOISE = 3.0  # of a view on a look, whose numbers are about 5
+WAYS = 8  # in which looks differ: the fewer, the more things look alike by chance
+NOISE = 2.5  # of a view, beside the numbers of a look, which are about 3.5
 CLUSTER = 10  # things that look alike
 OUTSIDE = 1000  # looks of things that neither graph knows
 #: Shares of the image features that the named data sets spoil.

