@@ -7,15 +7,15 @@ known pairs and, where the data have them, ``training_attrs_1/2``, ``rel_ids`` a
 from __future__ import annotations
 
 import os
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote
 
 import numpy as np
 import torch
 
 from pmf_minimal.datasets import emoji, text
+from pmf_minimal.datasets.assemble import Side, assemble, bag, display_name, unit  # noqa: F401
+from pmf_minimal.datasets.errors import SharedIds, UnknownId
 from pmf_minimal.datasets.images import read_features
 from pmf_minimal.graphs import DataError, GraphPair
 
@@ -105,7 +105,7 @@ def _add_text(graphs: GraphPair, path: Path, vectors: Path | None) -> None:
     if unknown is not None:
         raise DataError(f"{path}: id {unknown} is in no ent_ids file; is this the file of another data set?")
     ends = text.bigrams(names, row)
-    graphs.features["char"] = _bag(ends, len(row), words=len(ends))
+    graphs.features["char"] = torch.from_numpy(bag(ends, len(row), words=len(ends)))
     if vectors:
         graphs.features["name"] = torch.from_numpy(text.mean_vectors(names, row, vectors))
     for m in ("char", "name")[: 1 + bool(vectors)]:
@@ -114,53 +114,35 @@ def _add_text(graphs: GraphPair, path: Path, vectors: Path | None) -> None:
 
 def read_folder(folder: Path, name: str, seed_share: float, images: Path | None = None, words: int = 1000) -> GraphPair:
     """Read one folder in the field's layout; arguments and errors as for :func:`load`."""
-    sides = [_read_entities(folder / f"ent_ids_{side}") for side in (1, 2)]
-    ids = [*sides[0], *sides[1]]
-    row = {source_id: i for i, source_id in enumerate(ids)}
-    if len(row) < len(ids):
-        both = next(i for i in sides[1] if i in sides[0])
-        raise DataError(f"{folder / 'ent_ids_2'}: id {both} is also in ent_ids_1; the two graphs must not share ids")
-    uris = [*sides[0].values(), *sides[1].values()]
-
-    triples = [_read_numbers(folder / f"triples_{side}", 3) for side in (1, 2)]
-    for side, (path_triples, entities) in enumerate(zip(triples, sides, strict=True), start=1):
-        _check_known(path_triples[:, [0, 2]], entities, folder / f"triples_{side}")
-    head, kind, tail = np.concatenate(triples).T
-    relations, edge_type = np.unique(kind, return_inverse=True)
-    edge_index = np.array([[row[i] for i in head.tolist()], [row[i] for i in tail.tolist()]])
-
+    ids, uris = zip(*(_read_entities(folder / f"ent_ids_{side}") for side in (1, 2)), strict=True)
+    shared = np.intersect1d(*ids)
+    if len(shared):
+        raise SharedIds(
+            f"{folder / 'ent_ids_2'}: id {shared[0]} is also in ent_ids_1; the two graphs must not share ids"
+        )
+    paths = [folder / f"triples_{side}" for side in (1, 2)]
+    triples = [_read_numbers(path, 3) for path in paths]
+    relations, kind = np.unique(np.concatenate(triples)[:, 1], return_inverse=True)
+    for side, kinds in enumerate(np.split(kind, [len(triples[0])])):
+        ends = _positions(triples[side][:, [0, 2]], ids[side], paths[side])
+        triples[side] = np.stack([ends[:, 0], kinds, ends[:, 1]], axis=1)
     links = folder / "ill_ent_ids"
     links = links if links.exists() else folder / "ref_ent_ids"
     pairs = _read_numbers(links, 2)
-    for column in (0, 1):
-        _check_known(pairs[:, [column]], sides[column], links)
-
-    graphs = GraphPair()
-    graphs.name, graphs.seed_share = name, seed_share
-    graphs.num_nodes, graphs.n_left = len(ids), len(sides[0])
-    graphs.edge_index, graphs.edge_type = torch.from_numpy(edge_index), torch.from_numpy(edge_type)
-    graphs.pairs = torch.tensor([[row[i], row[j]] for i, j in pairs.tolist()])
-    graphs.source_ids = torch.tensor(ids)
-    graphs.uris, graphs.entity_names = uris, [display_name(uri) for uri in uris]
+    pairs = np.stack([_positions(pairs[:, column], ids[column], links) for column in (0, 1)], axis=1)
     names = dict(_read_relation_names(folder / "rel_ids"))
-    graphs.relation_names = [names.get(r, str(r)) for r in relations.tolist()]
-
-    # Relations count at the head and at the tail alike, as often as they occur.
-    ends = np.stack([edge_index.ravel(), np.tile(edge_type, 2)], axis=1)
-    graphs.features = {"relation": _bag(ends, len(ids), words)}
-    if (folder / "training_attrs_1").exists() and len(attributes := _read_attributes(folder, sides)):
-        graphs.features["attribute"] = _bag(attributes, len(ids), words).clamp(max=1)
-    if images:
-        graphs.features["image"] = _image_matrix(images, row)
-    graphs.present = {m: (x != 0).any(dim=1) for m, x in graphs.features.items()}
-    return graphs
-
-
-def display_name(uri: str) -> str:
-    """What people see: the part of a URI after ``/resource/`` or the last slash, with spaces."""
-    mark = "/resource/"
-    tail = uri.split(mark, 1)[1] if mark in uri else uri.rsplit("/", 1)[-1]
-    return unquote(tail).replace("_", " ")
+    attributes = (
+        _read_attributes(folder, uris) if (folder / "training_attrs_1").exists() else [np.empty((0, 2), int)] * 2
+    )
+    return assemble(
+        name,
+        *(Side(u, t, a, i) for u, t, a, i in zip(uris, triples, attributes, ids, strict=True)),
+        pairs=pairs,
+        relation_names=[names.get(r, str(r)) for r in relations.tolist()],
+        features={"image": (_image_matrix(images, np.concatenate(ids)), None)} if images else None,
+        seed_share=seed_share,
+        words=words,
+    )
 
 
 def _lines(path: Path) -> list[list[str]]:
@@ -189,7 +171,8 @@ def _read_numbers(path: Path, width: int) -> np.ndarray:
     return np.array(rows, dtype=np.int64)
 
 
-def _read_entities(path: Path) -> dict[int, str]:
+def _read_entities(path: Path) -> tuple[np.ndarray, list[str]]:
+    """Ids, int64 ``[n]``, and URIs."""
     entities = {}
     for number, fields in enumerate(_lines(path), start=1):
         if len(fields) != 2 or not (fields[0].isascii() and fields[0].isdigit() and len(fields[0]) < 19):
@@ -197,7 +180,7 @@ def _read_entities(path: Path) -> dict[int, str]:
         if int(fields[0]) in entities:
             raise DataError(f"{path}:{number}: id {fields[0]} for the second time; drop one of the two lines")
         entities[int(fields[0])] = fields[1]
-    return entities
+    return np.fromiter(entities, dtype=np.int64), list(entities.values())
 
 
 def _read_relation_names(path: Path):
@@ -208,50 +191,41 @@ def _read_relation_names(path: Path):
             yield int(fields[0]), fields[1]
 
 
-def _check_known(ids: np.ndarray, entities: dict[int, str], path: Path) -> None:
-    unknown = ~np.isin(ids, np.fromiter(entities, dtype=np.int64))
+def _positions(wanted: np.ndarray, ids: np.ndarray, path: Path) -> np.ndarray:
+    """Place in ``ids`` of every wanted id, in the shape of ``wanted``, whose first axis is the file's lines."""
+    order = np.argsort(ids)
+    place = np.searchsorted(ids, wanted, sorter=order).clip(max=len(ids) - 1)
+    found = order[place]
+    unknown = ids[found] != wanted
     if unknown.any():
-        line, column = np.argwhere(unknown)[0]
-        raise DataError(f"{path}:{line + 1}: id {ids[line, column]} is in no ent_ids file; mend or drop the line")
+        at = tuple(np.argwhere(unknown)[0])
+        raise UnknownId(f"{path}:{at[0] + 1}: id {wanted[at]} is in no ent_ids file; mend or drop the line")
+    return found
 
 
-def _read_attributes(folder: Path, sides: list[dict[int, str]]) -> np.ndarray:
-    """int64 ``[A, 2]``: entity row and attribute number for every attribute line of both graphs."""
-    ends, names, offset = [], {}, 0
-    for side, entities in enumerate(sides, start=1):
+def _read_attributes(folder: Path, uris: list[list[str]]) -> list[np.ndarray]:
+    """For each graph int64 ``[A, 2]``: entity and attribute number for every attribute of every line."""
+    found, names = [], {}
+    for side, known in enumerate(uris, start=1):
         path = folder / f"training_attrs_{side}"
-        row = {uri: offset + i for i, uri in enumerate(entities.values())}
-        offset += len(entities)
+        row = {uri: i for i, uri in enumerate(known)}
+        ends = []
         for number, (uri, *attributes) in enumerate(_lines(path), start=1):
             if uri not in row:
                 raise DataError(f"{path}:{number}: {uri} is not in ent_ids_{side}; mend or drop the line")
-            ends += [(row[uri], names.setdefault(a, len(names))) for a in dict.fromkeys(attributes)]
-    return np.array(ends)
+            ends += [(row[uri], names.setdefault(a, len(names))) for a in attributes]
+        found.append(np.array(ends, dtype=np.int64).reshape(-1, 2))
+    return found
 
 
-def _bag(ends: np.ndarray, n: int, words: int) -> torch.Tensor:
-    """float32 ``[n, words or fewer]``: how often each of the most frequent words stands at each entity.
-
-    Args:
-        ends: int64 ``[A, 2]``, entity row and word number.
-    """
-    # Ties in frequency go to the smaller number, so that the columns do not depend on the run.
-    frequent = sorted(Counter(ends[:, 1].tolist()).items(), key=lambda item: (-item[1], item[0]))[:words]
-    column = {word: i for i, (word, _) in enumerate(frequent)}
-    kept = np.array([(i, column[w]) for i, w in ends.tolist() if w in column])
-    bag = torch.zeros(n, len(column))
-    bag.index_put_(tuple(torch.from_numpy(kept).T), torch.ones(len(kept)), accumulate=True)
-    return bag
-
-
-def _image_matrix(path: Path, row: dict[int, int]) -> torch.Tensor:
+def _image_matrix(path: Path, ids: np.ndarray) -> np.ndarray:
+    """float32 ``[N, d]``, rows of length 1."""
     vectors = read_features(path)
-    unknown = next((i for i in vectors if i not in row), None)
-    if unknown is not None:
-        raise DataError(f"{path}: id {unknown} belongs to no entity; is this the file of another data set?")
-    width = len(next(iter(vectors.values())))
-    matrix = torch.zeros(len(row), width)
-    rows = torch.tensor([row[i] for i in vectors])
-    matrix[rows] = torch.from_numpy(np.stack(list(vectors.values())))
-    # Images are told apart by direction: a picture's overall brightness in feature space says nothing of its subject.
-    return torch.nn.functional.normalize(matrix)
+    unknown = set(vectors) - set(ids.tolist())
+    if unknown:
+        raise UnknownId(f"{path}: id {min(unknown)} belongs to no entity; is this the file of another data set?")
+    matrix = np.zeros((len(ids), len(next(iter(vectors.values())))), dtype=np.float32)
+    for row, i in enumerate(ids.tolist()):
+        if i in vectors:
+            matrix[row] = vectors[i]
+    return unit(matrix)
