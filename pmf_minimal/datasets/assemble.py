@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from pmf_minimal.datasets.errors import BadFeatures, DuplicateId, EmptyFile, SharedIds, UnknownId
+from pmf_minimal.datasets.lines import repeated
 from pmf_minimal.graphs import DataError, GraphPair
 
 
@@ -18,7 +19,7 @@ class Side:
     """One of the two graphs. Its n entities are numbered 0 … n - 1, in the order of ``uris``.
 
     Attributes:
-        uris: n strings, what the source calls the entities. Two entities may share one (it is a warning's matter).
+        uris: n strings, what the source calls the entities; each once.
         triples: int ``[E, 3]``: number of the head, number of the relation, number of the tail. Relations
             are numbered for both graphs together. The same triple twice counts twice.
         attributes: int ``[A, 2]``: number of the entity, number of the attribute (also for both graphs
@@ -63,8 +64,8 @@ def assemble(
 
     Raises:
         DataError: and always one of its kinds. EmptyFile: a graph without entities. UnknownId: a triple, attribute or
-            pair names a number that does not exist. DuplicateId: an id twice in a graph. SharedIds: an id in both graphs.
-            BadFeatures: wrong shape, NaN, infinity, or nobody has the feature.
+            pair names a number that does not exist. DuplicateId: a URI or id twice in a graph. SharedIds: an id in both
+            graphs. BadFeatures: wrong shape, NaN, infinity, or nobody has the feature.
     """
     sizes = [len(side.uris) for side in (left, right)]
     n = sum(sizes)
@@ -72,6 +73,9 @@ def assemble(
         where = f"{name}, {word} graph"
         if not size:
             raise EmptyFile(f"{where}: it has no entities; give at least one")
+        again = repeated(side.uris)
+        if again is not None:
+            raise DuplicateId(f"{where}: {side.uris[again]} stands for two entities; name each entity once")
         _check(side.triples, (size, len(relation_names), size), f"{where}, triples")
         _check(side.attributes, (size, None), f"{where}, attributes")
     _check(pairs, sizes, f"{name}, pairs")
@@ -93,7 +97,7 @@ def assemble(
         label for side in (left, right) for label in (side.names or [display_name(uri) for uri in side.uris])
     ]
 
-    graphs.features, graphs.present = {}, {}
+    graphs.features, graphs.present, graphs.notes = {}, {}, []
     # Relations count at the head and at the tail alike, as often as they occur.
     relation_ends = np.stack([edges.ravel(), np.tile(kind, 2)], axis=1)
     attribute_ends = np.unique(np.concatenate([left.attributes, right.attributes + [sizes[0], 0]]), axis=0)
@@ -137,6 +141,7 @@ def unit(x: np.ndarray) -> np.ndarray:
 def display_name(uri: str) -> str:
     """What people see: the part of a URI after ``/resource/`` or the last slash, with spaces."""
     mark = "/resource/"
+    uri = uri.removeprefix("<").removesuffix(">")  # MMKG's way
     tail = uri.split(mark, 1)[1] if mark in uri else uri.rsplit("/", 1)[-1]
     return unquote(tail).replace("_", " ")
 
@@ -165,9 +170,7 @@ def _source_ids(name: str, left: Side, right: Side) -> np.ndarray:
         if len(side.ids) != len(side.uris):
             raise DataError(f"{name}, {word} graph: {len(side.ids)} ids, {len(side.uris)} URIs; give as many of each")
         if len(np.unique(side.ids)) < len(side.ids):
-            raise DuplicateId(
-                f"{name}, {word} graph: id {_twice(list(side.ids))} stands for two entities; use each once"
-            )
+            raise DuplicateId(f"{name}, {word} graph: an id stands for two entities; use each once")
     both = np.intersect1d(left.ids, right.ids)
     if len(both):
         raise SharedIds(f"{name}: id {both[0]} is in both graphs; the two graphs must not share ids")
@@ -193,8 +196,3 @@ def _usable(x: np.ndarray, present: np.ndarray | None, n: int, where: str) -> to
     if not x.any():
         raise BadFeatures(f"{where}: no entity has a feature that is not zero; leave the modality out")
     return torch.from_numpy(x)
-
-
-def _twice(values: Sequence) -> object:
-    seen = set()
-    return next(v for v in values if v in seen or seen.add(v))

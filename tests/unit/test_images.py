@@ -85,7 +85,9 @@ def test_no_pickle_hides_in_an_array(tmp_path):
 def test_damaged(tmp_path, ending, damage):
     path = save(tmp_path / f"images.{ending}")
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(DataError, match=f"images.{ending}: not readable as image features .*get the file again"):
+    with pytest.raises(
+        DataError, match=f"images.{ending}: (the file is empty|not readable as image features .*); get the file again"
+    ):
         read_features(path)
 
 
@@ -98,7 +100,7 @@ def test_not_finite(tmp_path, value):
 
 
 def test_other_mistakes(tmp_path):
-    with pytest.raises(DataError, match="no such file of image features; check the path"):
+    with pytest.raises(DataError, match="no such file of image features.*; check the path"):
         read_features(tmp_path / "nowhere.npz")
     with pytest.raises(DataError, match="vectors of .2, 3. numbers; all must have the same width"):
         read_features(save(tmp_path / "a.pkl", [0, 1], [np.ones(2), np.ones(3)]))
