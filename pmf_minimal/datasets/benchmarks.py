@@ -144,7 +144,7 @@ def read_folder(folder: Path, name: str, seed_share: float, images: Path | None 
         parts.right,
         parts.pairs,
         parts.relation_names,
-        features={"image": (image_matrix(images, parts), None)} if images else None,
+        features={"image": (_image_matrix(images, parts), None)} if images else None,
         seed_share=seed_share,
         words=words,
     )
@@ -153,15 +153,21 @@ def read_folder(folder: Path, name: str, seed_share: float, images: Path | None 
     return graphs
 
 
-def image_matrix(path: Path, parts: Parts) -> np.ndarray:
-    """float32 ``[N, d]``, rows of length 1, zero rows for entities without image."""
+def image_features(path: Path, parts: Parts) -> dict[int, np.ndarray]:
+    """Image features by entity id, less those of ids that are no entities; these may be few."""
     vectors = read_features(path)
-    ids = [*parts.left.ids.tolist(), *parts.right.ids.tolist()]
-    strange = set(vectors).difference(ids)
+    strange = set(vectors).difference(parts.left.ids.tolist(), parts.right.ids.tolist())
     if len(strange) > STRANGE_IMAGES * len(vectors):
         raise UnknownId(f"{path}: id {min(strange)} belongs to no entity; is this the file of another data set?")
     if strange:
         warn(f"{path}: {len(strange)} of {len(vectors)} features are of ids that no entity has; they are left out")
+    return {i: vector for i, vector in vectors.items() if i not in strange}
+
+
+def _image_matrix(path: Path, parts: Parts) -> np.ndarray:
+    """float32 ``[N, d]``, rows of length 1, zero rows for entities without image."""
+    vectors = image_features(path, parts)
+    ids = [*parts.left.ids.tolist(), *parts.right.ids.tolist()]
     matrix = np.zeros((len(ids), len(next(iter(vectors.values())))), dtype=np.float32)
     for row, i in enumerate(ids):
         if i in vectors:
@@ -183,4 +189,4 @@ def _add_text(graphs: GraphPair, path: Path, vectors: Path | None) -> None:
     if vectors:
         graphs.features["name"] = torch.from_numpy(text.mean_vectors(names, row, vectors))
     for m in ("char", "name")[: 1 + bool(vectors)]:
-        graphs.present[m] = (graphs.features[m] != 0).any(dim=1)
+        graphs.present[m] = graphs.features[m].any(dim=1)
