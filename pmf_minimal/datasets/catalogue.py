@@ -153,9 +153,13 @@ def report(name: str, root: Path) -> tuple[list[str], bool]:
     for part in listed:
         if set(part.files) - set(part.missing):
             lines.append(f"  present  {part.what:<16}{', '.join(f for f in part.files if f not in part.missing)}")
+    publishers: dict[str, list[Part]] = {}
     for part in listed:
         if part.missing:
-            lines.append(f"  missing  {part.what:<16}{', '.join(part.missing)}\n{'':27}published at {part.published}")
+            publishers.setdefault(part.published, []).append(part)
+    for published, lacking in publishers.items():
+        lines += [f"  missing  {part.what:<16}{', '.join(part.missing)}" for part in lacking]
+        lines.append(f"           published at {published}")
     if not (root / source.folder).is_dir():
         return lines, True
     try:

@@ -1,11 +1,8 @@
 """The reader of the field's file layout."""
 
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from toys import FILES, same, write
 
 from pmf_minimal.datasets import DATASETS, benchmarks, load
@@ -142,28 +139,3 @@ def test_load_errors(tmp_path, monkeypatch):
 
 def test_nine_benchmarks():
     assert sum(not name.startswith("emoji/") for name in DATASETS) == 9
-
-
-# Huang et al. (2024), table 4: entities, relations, triples of both graphs, and pairs.
-TABLE_4 = {
-    "openea/en_fr_v1": ((15000, 267, 47334), (15000, 210, 40864), 15000),
-    "dbp15k/zh_en": ((19388, 1701, 70414), (19572, 1323, 95142), 15000),
-}
-
-
-@pytest.mark.parametrize("name", TABLE_4)
-def test_counts_of_table_4(name):
-    beside = Path(__file__).parents[3] / "shared" / "data"
-    root = os.environ.get("PMF_DATA") or (beside if beside.is_dir() else None)
-    if root is None or not (Path(root) / DATASETS[name].folder).is_dir():
-        message = f"{name} is not here: set PMF_DATA to the folder that holds {DATASETS[name].folder}"
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(message)
-    graphs = load(name, root)
-    summary = graphs.summary()
-    *sides, pairs = TABLE_4[name]
-    for column, counts in zip(("left", "right"), sides, strict=True):
-        assert tuple(summary[column][["entities", "relations", "triples"]]) == counts
-    assert len(graphs.pairs) == pairs == len(graphs.pairs.unique(dim=0))
-    # Left rows hold the left graph, and triples stay within their graph.
-    assert (graphs.pairs[:, 0] < graphs.n_left).all() and (graphs.pairs[:, 1] >= graphs.n_left).all()
-    assert torch.equal(*(graphs.edge_index < graphs.n_left))
