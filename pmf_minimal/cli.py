@@ -9,19 +9,18 @@ from pathlib import Path
 
 import click
 
+from pmf_minimal.cli_data import InputError, data, user_errors
+
 # Whatever needs PyTorch is imported where it is used: --help answers at once.
-
-
-class InputError(click.ClickException):
-    """Something in the user's hands is wrong: one sentence, exit code 2."""
-
-    exit_code = 2
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="pmf-minimal")
 def main():
     """Align two multi-modal knowledge graphs by progressive modality freezing (PMF)."""
+
+
+main.add_command(data)
 
 
 @main.command()
@@ -61,7 +60,6 @@ def train(dataset, preset, changes, seed, root, images, vectors, device, out, ch
     from pmf_minimal import results
     from pmf_minimal.config import PRESETS
     from pmf_minimal.datasets import load
-    from pmf_minimal.graphs import DataError
     from pmf_minimal.training import fit, pick_device
 
     try:
@@ -69,18 +67,19 @@ def train(dataset, preset, changes, seed, root, images, vectors, device, out, ch
             raise ValueError(f"unknown preset {preset!r}; known are {', '.join(PRESETS)}")
         config = PRESETS[preset].but(**{"seed": seed} | dict(_parse(change) for change in changes))
         pick_device(device)
-        graphs = load(dataset, root, images, vectors).split(config.seed, config.train_share, config.valid_share)
-    except (DataError, ValueError) as error:
+        with user_errors():
+            graphs = load(dataset, root, images, vectors).split(config.seed, config.train_share, config.valid_share)
+    except ValueError as error:
         raise InputError(str(error)) from None
     if out is None:
         out = Path("runs") / dataset.replace("/", "-") / f"{preset}-seed{config.seed}-{datetime.now():%Y%m%d-%H%M%S}"
     if out.exists():
         raise InputError(f"{out}: already there; name a new folder with --out, so that no result is lost")
     click.echo(f"{graphs}\n{len(graphs.train)} seeds, {len(graphs.valid)} validation and {len(graphs.test)} test pairs")
-    try:
+    for note in graphs.notes:
+        click.echo(note)
+    with user_errors():
         run = fit(graphs, config, device, checkpoint=checkpoint)
-    except DataError as error:
-        raise InputError(str(error)) from None
     metrics = results.save(run, out)
     click.echo(f"\nTest pairs, epoch {run.best_epoch} (chosen by {config.selection} pairs):\n")
     click.echo(results.table(metrics).to_string(float_format="{:.3f}".format))

@@ -36,6 +36,7 @@ class GraphPair(Data):
         source_ids: int64 ``[N]``, the ids that the files use.
         entity_names, uris: N strings, what people see and what the files say.
         seed_share: share of the pairs that is customarily known in advance.
+        notes: sentences on what the data lack, such as images.
     """
 
     @property

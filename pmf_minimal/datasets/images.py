@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-import io
-import pickle
+import math
+import os
+import zipfile
+from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
-from safetensors.numpy import load_file
+from numpy.lib import format as npy
+from safetensors.numpy import load
 
+from pmf_minimal.datasets.archives import check_members
+from pmf_minimal.datasets.errors import BadFeatures, DamagedFile, DuplicateId, EmptyFile, MissingFile
+from pmf_minimal.datasets.lines import repeated
+from pmf_minimal.datasets.pickles import load_arrays
 from pmf_minimal.graphs import DataError
-
-# All that a pickled dict of NumPy arrays needs, under the names that NumPy 1 and 2 give it.
-_ADMITTED = {
-    ("numpy", "ndarray"),
-    ("numpy", "dtype"),
-    ("numpy.core.multiarray", "_reconstruct"),
-    ("numpy._core.multiarray", "_reconstruct"),
-    ("numpy.core.multiarray", "scalar"),
-    ("numpy._core.multiarray", "scalar"),
-    ("numpy.core.numeric", "_frombuffer"),
-    ("numpy._core.numeric", "_frombuffer"),
-    ("_codecs", "encode"),
-}
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-    """Rebuilds arrays, dicts and numbers; a pickle that names anything else is refused before it runs."""
-
-    def find_class(self, module, name):
-        if (module, name) not in _ADMITTED:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is no array")
-        return super().find_class(module, name)
 
 
 def read_features(path: Path) -> dict[int, np.ndarray]:
@@ -45,40 +31,100 @@ def read_features(path: Path) -> dict[int, np.ndarray]:
         id -> float32 ``[d]``, all of one width, all finite.
 
     Raises:
-        DataError: the file is missing, damaged, of another form, or asks to run code.
+        DataError: and always one of its kinds. MissingFile, EmptyFile; DamagedFile: cut off, of another form, or claiming
+            more numbers than it has bytes; UnsafePickle: it asks for anything but arrays, dicts and numbers;
+            UnsafeArchive: an npz that is no plain archive; DuplicateId; BadFeatures: widths that differ, NaN, infinity.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such file of image features; check the path given with --images")
     try:
-        table = _parse(path)
-        if not isinstance(table, dict):
-            raise ValueError(f"it holds a {type(table).__name__} instead of a dict from id to vector")
-        vectors = {int(i): np.asarray(v, dtype=np.float32).ravel() for i, v in table.items()}
+        with path.open("rb") as file:
+            return parse_features(file, os.fstat(file.fileno()).st_size, path)
+    except OSError as error:
+        raise MissingFile(
+            f"{path}: no such file of image features, or it may not be read ({error.strerror}); check the path given with --images"
+        ) from None
+
+
+def parse_features(file: BinaryIO, size: int, path: Path) -> dict[int, np.ndarray]:
+    """The same for an opened file of so many bytes; the path's ending tells its form."""
+    readers = {".npz": _npz, ".npy": _rows, ".safetensors": _safetensors, ".pkl": load_arrays}
+    if path.suffix not in readers:
+        raise DamagedFile(f"{path}: unknown ending {path.suffix!r}; known are {', '.join(readers)}")
+    if not size:
+        raise EmptyFile(f"{path}: the file is empty; get it again")
+    try:
+        table = readers[path.suffix](file, size)
+        vectors = {i: _vector(v) for i, v in table.items()}
+    except DataError as error:  # one of the kinds, still without the file's name
+        mend = (
+            "drop one of the two" if isinstance(error, DuplicateId) else "do not use it, get the file from its authors"
+        )
+        raise type(error)(f"{path}: {error}; {mend}") from None
     except Exception as error:  # whatever a hostile file provokes is the file's fault
-        raise DataError(f"{path}: not readable as image features ({error}); get the file again") from None
+        raise DamagedFile(f"{path}: not readable as image features ({str(error)[:200]}); get the file again") from None
     widths = {len(v) for v in vectors.values()}
-    if len(widths) != 1:
-        raise DataError(f"{path}: vectors of {sorted(widths)[:4]} numbers; all must have the same width")
+    if len(widths) != 1 or 0 in widths:
+        raise BadFeatures(f"{path}: vectors of {sorted(widths)[:4]} numbers; all must have the same width, 1 or more")
     bad = next((i for i, v in vectors.items() if not np.isfinite(v).all()), None)
     if bad is not None:
-        raise DataError(f"{path}: the vector of id {bad} holds NaN or infinity; drop it or compute it again")
+        raise BadFeatures(f"{path}: the vector of id {bad} holds NaN or infinity; drop it or compute it again")
     return vectors
 
 
-def _parse(path: Path) -> dict:
-    if path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as data:
-            ids, features = data["ids"], data["features"]
-    elif path.suffix == ".safetensors":
-        data = load_file(path)
-        ids, features = data["ids"], data["features"]
-    elif path.suffix == ".npy":
-        features = np.load(path, allow_pickle=False)
-        ids = range(len(features))
-    elif path.suffix == ".pkl":
-        return _ArrayUnpickler(io.BytesIO(path.read_bytes())).load()
-    else:
-        raise ValueError(f"unknown ending {path.suffix!r}; known are .npz, .npy, .safetensors and .pkl")
-    if len(ids) != len(features):
-        raise ValueError(f"{len(ids)} ids, {len(features)} vectors")
+def _vector(array: np.ndarray) -> np.ndarray:
+    """float32 ``[d]`` of an array with one axis that counts."""
+    if array.ndim == 0 or sum(n != 1 for n in array.shape) > 1:
+        raise ValueError(f"an array of shape {array.shape} instead of a vector")
+    with np.errstate(over="ignore"):  # becomes infinity, which is refused
+        return array.ravel().astype(np.float32, copy=False)
+
+
+def _table(ids: Iterable[int], features: np.ndarray) -> dict[int, np.ndarray]:
+    if features.ndim != 2 or len(ids) != len(features):
+        raise ValueError(f"{len(ids)} ids, features of shape {features.shape}")
+    again = repeated(ids)
+    if again is not None:
+        raise DuplicateId(f"id {ids[again]} for the second time")
     return dict(zip(ids, features, strict=True))
+
+
+def _npz(file: BinaryIO, size: int) -> dict[int, np.ndarray]:
+    with zipfile.ZipFile(file) as archive:
+        check_members(archive, size)
+        arrays = []
+        for name in ("ids.npy", "features.npy"):
+            with archive.open(name) as member:
+                arrays.append(_array(member, archive.getinfo(name).file_size))
+    return _table(_whole(arrays[0]), arrays[1])
+
+
+def _rows(file: BinaryIO, size: int) -> dict[int, np.ndarray]:
+    features = _array(file, size)
+    return _table(range(len(features) if features.ndim else 0), features)
+
+
+def _safetensors(file: BinaryIO, size: int) -> dict[int, np.ndarray]:
+    arrays = load(file.read())
+    return _table(_whole(arrays["ids"]), _numbers(arrays["features"]))
+
+
+def _array(file: BinaryIO, size: int) -> np.ndarray:
+    """An npy file of so many bytes. What its header claims is compared with them before memory is reserved."""
+    version = npy.read_magic(file)
+    read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[version]
+    shape, fortran, dtype = read_header(file)
+    data = file.read(size)
+    if dtype.hasobject or min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != len(data):
+        raise ValueError(f"it claims an array {shape} of {dtype} and has {len(data)} bytes")
+    return _numbers(np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C"))
+
+
+def _numbers(array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"an array of {array.dtype} instead of numbers")
+    return array
+
+
+def _whole(ids: np.ndarray) -> list[int]:
+    if ids.ndim != 1 or ids.dtype.kind not in "iu":
+        raise ValueError(f"ids of shape {ids.shape} and type {ids.dtype} instead of whole numbers")
+    return ids.tolist()

@@ -4,32 +4,54 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
-from pmf_minimal.graphs import DataError
+from pmf_minimal.datasets import lines
+from pmf_minimal.datasets.errors import (
+    BadFeatures,
+    DamagedFile,
+    DuplicateId,
+    EmptyFile,
+    MalformedLine,
+    MissingFile,
+    NotUTF8,
+)
+
+_VALUES = frozenset("0123456789+-.eE nanNANinfinityINFINITY")  # float() would take "1_0" and more
 
 
 def read_names(path: Path) -> dict[int, list[str]]:
     """Names of entities as the field's files hold them: a JSON list of [id, [word, word, …]].
 
     Raises:
-        DataError: another form, an id for the second time, or no such file.
+        DataError: and always one of its kinds. MissingFile, EmptyFile, NotUTF8; DamagedFile: no JSON list; MalformedLine:
+            an entry of another form; DuplicateId: an id for the second time.
     """
+    return parse_names(lines.content(path), path)
+
+
+def parse_names(data: bytes, path: Path) -> dict[int, list[str]]:
+    """The same for the bytes of a file."""
     try:
-        table = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path}: not readable as JSON ({error}); get the file again") from None
-    names: dict[int, list[str]] = {}
+        table = json.loads(lines.decode(data, path))
+    except NotUTF8:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise DamagedFile(f"{path}: not readable as JSON ({error}); get the file again") from None
     if not isinstance(table, list):
-        raise DataError(f"{path}: expected a list of [id, [word, …]]; is this the file of names?")
+        raise DamagedFile(f"{path}: expected a list of [id, [word, …]]; is this the file of names?")
+    names: dict[int, list[str]] = {}
     for number, entry in enumerate(table, start=1):
         match entry:
-            case [int(i), [*words]] if all(isinstance(word, str) for word in words) and i not in names:
+            case [int(i), [*words]] if type(i) is int and all(isinstance(word, str) for word in words):
+                if i in names:
+                    raise DuplicateId(f"{path}: entry {number} has id {i} for the second time; drop one of the two")
                 names[i] = [word.lower() for word in words]
             case _:
-                raise DataError(
-                    f"{path}: entry {number} is {str(entry)[:60]}; expected [id, [word, …]], each id once; mend or drop it"
+                raise MalformedLine(
+                    f"{path}: entry {number} is {str(entry)[:60]}; expected [id, [word, …]]; mend or drop it"
                 )
     return names
 
@@ -50,35 +72,52 @@ def bigrams(names: dict[int, list[str]], row: dict[int, int]) -> np.ndarray:
 def read_vectors(path: Path, words: set[str]) -> dict[str, np.ndarray]:
     """Vectors of the given words from a text file of word vectors (GloVe: a word, then its numbers, in each line).
 
+    Lines of other words are passed over after a look at their encoding.
+
     Returns:
         word -> float32 ``[d]``, for the words that the file has.
 
     Raises:
-        DataError: no such file, not a single word of ours in it, or a malformed line.
+        DataError: and always one of its kinds. MissingFile, EmptyFile, NotUTF8; MalformedLine: something else than numbers
+            after the word, or more or fewer than before; DuplicateId: a word of ours for the second time; BadFeatures: NaN,
+            infinity, or not a single word of ours.
     """
-    vectors: dict[str, np.ndarray] = {}
-    width = None
     try:
-        with path.open(encoding="utf-8") as file:
-            for number, line in enumerate(file, start=1):
-                word, _, rest = line.rstrip("\r\n").partition(" ")
-                if word not in words:
-                    continue
-                vector = np.array(rest.split(), dtype=np.float32)
-                width = width or len(vector)
-                if len(vector) != width or not width or not np.isfinite(vector).all():
-                    raise DataError(
-                        f"{path}:{number}: expected {width} finite numbers after the word; mend or drop the line"
-                    )
-                vectors[word] = vector
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not readable as word vectors ({error}); get the file again") from None
-    except ValueError as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path}:{number}: not a number among the values; mend or drop the line") from None
+        with path.open("rb") as file:
+            return parse_vectors(file, path, words)
+    except OSError as error:
+        raise MissingFile(f"{path}: no such file of word vectors, or it may not be read ({error.strerror})") from None
+
+
+def parse_vectors(file: BinaryIO, path: Path, words: set[str]) -> dict[str, np.ndarray]:
+    """The same for an opened file."""
+    vectors: dict[str, np.ndarray] = {}
+    width = number = 0
+    for number, line in enumerate(file, start=1):
+        try:
+            word, _, rest = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip(" \r\n").partition(" ")
+        except UnicodeDecodeError:
+            raise NotUTF8(f"{path}:{number}: not UTF-8 text; convert the file to UTF-8") from None
+        if word not in words:
+            continue
+        values = rest.split(" ")
+        if not _VALUES.issuperset(rest) or width not in (0, len(values)):
+            raise MalformedLine(
+                f"{path}:{number}: expected {width or 'only'} numbers after the word; mend or drop the line"
+            )
+        try:
+            vector = np.array([float(value) for value in values])
+        except ValueError:
+            raise MalformedLine(f"{path}:{number}: not a number among the values; mend or drop the line") from None
+        if word in vectors:
+            raise DuplicateId(f"{path}:{number}: the word {word!r} for the second time; drop one of the two lines")
+        if not (abs(vector) < 3e38).all():  # what float32 can hold
+            raise BadFeatures(f"{path}:{number}: a value without end; mend or drop the line")
+        vectors[word], width = vector.astype(np.float32), len(vector)
+    if not number:
+        raise EmptyFile(f"{path}: the file is empty; get it again")
     if not vectors:
-        raise DataError(f"{path}: none of the names' words is in it; is this the file of word vectors?")
+        raise BadFeatures(f"{path}: none of the names' words is in it; is this the file of word vectors?")
     return vectors
 
 

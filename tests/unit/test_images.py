@@ -85,7 +85,10 @@ def test_no_pickle_hides_in_an_array(tmp_path):
 def test_damaged(tmp_path, ending, damage):
     path = save(tmp_path / f"images.{ending}")
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(DataError, match=f"images.{ending}: not readable as image features .*get the file again"):
+    with pytest.raises(
+        DataError,
+        match=f"images.{ending}: (the file is empty; get it|not readable as image features .*; get the file) again",
+    ):
         read_features(path)
 
 
@@ -98,11 +101,11 @@ def test_not_finite(tmp_path, value):
 
 
 def test_other_mistakes(tmp_path):
-    with pytest.raises(DataError, match="no such file of image features; check the path"):
+    with pytest.raises(DataError, match="no such file of image features.* check the path"):
         read_features(tmp_path / "nowhere.npz")
     with pytest.raises(DataError, match="vectors of .2, 3. numbers; all must have the same width"):
         read_features(save(tmp_path / "a.pkl", [0, 1], [np.ones(2), np.ones(3)]))
-    with pytest.raises(DataError, match="2 ids, 3 vectors"):
+    with pytest.raises(DataError, match=r"2 ids, features of shape \(3, 2\)"):
         read_features(save(tmp_path / "b.npz", IDS[:2]))
     with pytest.raises(DataError, match="a list instead of a dict"):
         (tmp_path / "c.pkl").write_bytes(pickle.dumps([1, 2]))

@@ -1,0 +1,138 @@
+"""Command line: ``python -m pmf_minimal data …``, what data sets there are and whether they are whole."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+# Whatever needs PyTorch is imported where it is used: --help answers at once.
+
+ROOT = click.option("--root", type=click.Path(path_type=Path), help="Folder of the benchmarks [default: $PMF_DATA].")
+ABOUT = {
+    "emoji": "emoji in two languages as two vendors draw them; comes with the package",
+    "dbp15k": "DBpedia in two languages (DBP15K)",
+    "openea": "OpenEA's samples of DBpedia and Wikidata with images (Multi-OpenEA)",
+    "mmkg": "Freebase and DBpedia or YAGO with images (MMKG)",
+}
+
+
+class InputError(click.ClickException):
+    """Something in the user's hands is wrong: one sentence, exit code 2."""
+
+    exit_code = 2
+
+
+@contextmanager
+def user_errors():
+    """A DataError becomes one sentence; what readers repaired is said once they are done."""
+    from pmf_minimal.datasets.errors import DataWarning
+    from pmf_minimal.graphs import DataError
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", DataWarning)
+        try:
+            yield
+        except DataError as error:
+            raise InputError(str(error)) from None
+    for warning in caught:
+        if issubclass(warning.category, DataWarning):
+            click.echo(f"Repaired: {warning.message}", err=True)
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+
+
+@click.group()
+def data():
+    """Data sets: which there are, whether they are whole, what is in them."""
+
+
+@data.command("list")
+@ROOT
+def list_(root):
+    """All data sets by name, what they are, and whether they lie below --root."""
+    from pmf_minimal.datasets import DATASETS
+
+    root = root or os.environ.get("PMF_DATA")
+    for name, source in DATASETS.items():
+        family = name.split("/")[0]
+        if family == "emoji":
+            place = "here"
+        elif root is None:
+            place = "unknown: no --root, no PMF_DATA"
+        else:
+            folder = Path(root) / source.folder
+            place = f"here: {folder}" if folder.is_dir() else f"not here: {folder}"
+        click.echo(f"{name:<16}{source.table or '':<24}{place}")
+    click.echo()
+    for family, about in ABOUT.items():
+        click.echo(f"{family + '/…':<16}{about}")
+    click.echo("\nWhat is missing and where it is published: python -m pmf_minimal data check FOLDER")
+
+
+@data.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def check(folder):
+    """Look through FOLDER for the nine benchmarks.
+
+    Says of each which parts are there, which are missing and where their authors publish them, and compares what is there with
+    the paper's Table 4, number by number. Exit code 1 if a number differs or a file cannot be read.
+    """
+    from pmf_minimal.datasets import catalogue
+
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; name the one that holds DBP15K, OpenEA, FBDB15K, FBYG15K and pkls")
+    good = True
+    for name in catalogue.benchmarks():
+        lines, right = catalogue.report(name, folder)
+        good &= right
+        click.echo("\n".join(lines) + "\n")
+    click.echo("All that is here can be read and is as in Table 4." if good else "Something differs or cannot be read.")
+    raise SystemExit(0 if good else 1)
+
+
+@data.command()
+@click.argument("name")
+@ROOT
+@click.option("--images", type=click.Path(path_type=Path), help="File of image features (npz, npy, safetensors, pkl).")
+def show(name, root, images):
+    """What is in the data set NAME: counts, features, some pairs and triples."""
+    from pmf_minimal.datasets import load
+
+    with user_errors():
+        graphs = load(name, root, images)
+    click.echo(f"{graphs}\n\n{graphs.summary().to_string()}\n")
+    for modality, x in graphs.features.items():
+        click.echo(f"{modality}: {x.shape[1]} numbers for {int(graphs.present[modality].sum())} of {len(x)} entities")
+    for note in graphs.notes:
+        click.echo(note)
+    names, ids = graphs.entity_names, graphs.source_ids.tolist()
+    click.echo("\nKnown pairs, the first five:")
+    for left, right in graphs.pairs[:5].tolist():
+        click.echo(f"  {names[left]} ({ids[left]}) = {names[right]} ({ids[right]})")
+    for title, rows in (
+        ("left", graphs.edge_index[0] < graphs.n_left),
+        ("right", graphs.edge_index[0] >= graphs.n_left),
+    ):
+        click.echo(f"Triples of the {title} graph, the first five:")
+        for k in rows.nonzero().ravel()[:5].tolist():
+            head, tail = graphs.edge_index[:, k].tolist()
+            click.echo(f"  {names[head]} → {graphs.relation_names[graphs.edge_type[k]]} → {names[tail]}")
+
+
+@data.command()
+@click.argument("archive", type=click.Path(path_type=Path))
+@click.argument("folder", type=click.Path(path_type=Path))
+def unpack(archive, folder):
+    """Unpack a zip ARCHIVE into the new FOLDER, whole or not at all.
+
+    Refuses archives that would write outside the folder, hold links, or fill the disk.
+    """
+    from pmf_minimal.datasets.archives import unpack
+
+    with user_errors():
+        count = unpack(archive, folder)
+    click.echo(f"{count} files in {folder}")

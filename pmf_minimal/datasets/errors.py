@@ -1,0 +1,54 @@
+"""What can be wrong with somebody's data: one class for each kind, all of them a ``DataError``.
+
+A message is one sentence that names the file, the line or the id, and the mend.
+"""
+
+from pmf_minimal.graphs import DataError
+
+
+class DataWarning(UserWarning):
+    """Something in the files was repaired or left out; the message says what and how often."""
+
+
+class MissingFile(DataError):
+    """A file or folder that is needed is not there."""
+
+
+class EmptyFile(DataError):
+    """There is nothing in it."""
+
+
+class NotUTF8(DataError):
+    """The text is in another encoding."""
+
+
+class MalformedLine(DataError):
+    """A line, or an entry of a list, is not of the form that its file has."""
+
+
+class UnknownId(DataError):
+    """An id or row that belongs to no entity of this graph."""
+
+
+class DuplicateId(DataError):
+    """One id, or one URI of one graph, for two entities."""
+
+
+class SharedIds(DataError):
+    """Both graphs use the same id."""
+
+
+class DamagedFile(DataError):
+    """A file of features, names or an archive that is not what its ending says, is cut off, or claims more than it holds."""
+
+
+class BadFeatures(DataError):
+    """Features that no model can use: NaN, infinity, unequal widths, none at all."""
+
+
+class UnsafePickle(DataError):
+    """A pickle asks for more than arrays, dicts and numbers; nothing of it was run."""
+
+
+class UnsafeArchive(DataError):
+    """An archive would write outside its folder or fill the disk; nothing was unpacked."""
