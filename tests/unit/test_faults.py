@@ -174,8 +174,8 @@ def test_the_face_of_a_spoilt_entity_is_what_it_was_given(emoji):
     seen = set()
     for row in torch.nonzero(emoji.present["image"]).ravel().tolist()[::7]:
         uri, fault, donor = emoji.uris[row], int(spoilt.faults["image"][row]), int(spoilt.donor["image"][row])
-        expected = {MISSING: lambda: None, SWAPPED: lambda: before[emoji.uris[donor]], FOREIGN: lambda: outside[donor]}
-        expected = expected.get(fault, lambda: before[uri])()
+        expected = outside[donor] if fault == FOREIGN else before[emoji.uris[donor] if fault == SWAPPED else uri]
+        expected = None if fault == MISSING else expected
         assert after[uri] == after.get(uri) == expected
         assert (noise[uri] == before[uri]) == (easy.faults["image"][row] == WHOLE)
         seen.add(fault)
