@@ -106,7 +106,7 @@ def assemble(
             graphs.features[modality] = torch.from_numpy(bag(ends, n, words))
     for modality, (x, present) in (features or {}).items():
         graphs.features[modality] = _usable(x, present, n, f"{name}, {modality}")
-    graphs.present = {m: x.any(dim=1) for m, x in graphs.features.items()}
+    graphs.present = {m: torch.from_numpy(x.numpy().any(axis=1)) for m, x in graphs.features.items()}
     return graphs
 
 
