@@ -1,6 +1,5 @@
 """The reader of the field's file layout."""
 
-
 import numpy as np
 import pytest
 from toys import FILES, same, write
