@@ -6,7 +6,8 @@ WRONG = [
     [
         (EDGES + "heard_by = lambda row, k: sorted({row} | {t for h, t in edges if h == row})", "both directions"),
         (
-            EDGES + "heard_by = lambda row, k: sorted({t for h, t in edges if h == row} | {h for h, t in edges if t == row})",
+            EDGES
+            + "heard_by = lambda row, k: sorted({t for h, t in edges if h == row} | {h for h, t in edges if t == row})",
             "no layer at all",
         ),
         (

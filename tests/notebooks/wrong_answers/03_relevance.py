@@ -22,7 +22,8 @@ WRONG = [
     [
         ("chosen_back = lambda left, right: best_match(left, right)[0] > 0.5", "wanted by nobody"),
         (
-            COSINE + "def chosen_back(left, right):\n    c = cosine(left, right)\n    return c.argmax(dim=1) == c.argmax(dim=0)",
+            COSINE
+            + "def chosen_back(left, right):\n    c = cosine(left, right)\n    return c.argmax(dim=1) == c.argmax(dim=0)",
             "You get",
         ),
         ("chosen_back = lambda left, right: True", "three truth values"),
