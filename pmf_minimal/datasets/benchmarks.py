@@ -14,8 +14,10 @@ from urllib.parse import unquote
 
 import numpy as np
 import torch
+from torch.nn.functional import normalize
 
-from pmf_minimal.datasets import emoji, text
+from pmf_minimal.datasets import emoji, synthetic, text
+from pmf_minimal.datasets.faults import spoil
 from pmf_minimal.datasets.images import read_features
 from pmf_minimal.graphs import DataError, GraphPair
 
@@ -60,7 +62,9 @@ def load(
     """Read a data set by name.
 
     Args:
-        name: a key of ``DATASETS``, such as ``emoji/fr_en`` or ``dbp15k/zh_en``.
+        name: a key of ``DATASETS``, such as ``emoji/fr_en`` or ``dbp15k/zh_en``; or ``synthetic/clean``. With ``+missing``,
+            ``+foreign``, ``+hard``, ``+swapped`` or ``+noisy`` behind it, or in place of ``clean``, 30 % of the pictures on
+            each side have that fault, and the truth is known (see ``faults.spoil``).
         root: folder that holds the benchmarks' folders; without it the environment variable ``PMF_DATA``. The
             emoji graphs come with the package and need none.
         images: file of image features (see ``read_features``) when it lies outside the data set's folder.
@@ -74,6 +78,18 @@ def load(
     Raises:
         DataError: unknown name, missing folder or file, malformed line, damaged embedded data.
     """
+    if name.startswith("synthetic/"):
+        return synthetic.named(name)
+    name, plus, fault = name.partition("+")
+    if plus:  # faults are put in after reading
+        whole = load(name, root, images, vectors, words)
+        if fault not in synthetic.NAMED or fault == "clean" or "image" not in whole.features:
+            raise DataError(
+                f"{name}+{fault}: no such data set; behind the plus may stand {', '.join(list(synthetic.NAMED)[1:])}"
+            )
+        spoilt = spoil(whole, "image", **synthetic.NAMED[fault])
+        spoilt.name = f"{name}+{fault}"
+        return spoilt
     if name not in DATASETS:
         raise DataError(f"unknown data set {name!r}; known are {', '.join(DATASETS)}")
     source = DATASETS[name]
@@ -92,6 +108,8 @@ def load(
     if vectors and not (names and names.exists()):
         raise DataError(f"{name}: word vectors need a file of names, {names or 'which this data set does not have'}")
     graphs = read_folder(folder, name, source.seed_share, images and Path(images), words)
+    if embedded:
+        graphs.outside = {"image": normalize(torch.from_numpy(emoji.logos().features).float())}
     if names and names.exists():
         _add_text(graphs, names, vectors and Path(vectors))
     return graphs
@@ -254,4 +272,4 @@ def _image_matrix(path: Path, row: dict[int, int]) -> torch.Tensor:
     rows = torch.tensor([row[i] for i in vectors])
     matrix[rows] = torch.from_numpy(np.stack(list(vectors.values())))
     # Images are told apart by direction: a picture's overall brightness in feature space says nothing of its subject.
-    return torch.nn.functional.normalize(matrix)
+    return normalize(matrix)

@@ -35,10 +35,11 @@ def spoil(
     gets two faults. Which entities it hits depends on the seed and the modality, not on what is known about pairs.
 
     * **missing**: the feature is gone, a zero row.
-    * **foreign**: nothing in the other graph is like it, since it shows nothing of this world. Easy ones are noise: for
-      vectors a random direction, as long as the entity's own; for bags of words as many words as its own bag has,
-      drawn from the other words of its graph. (Where that vocabulary is small, such a bag may still resemble a real
-      one.)
+    * **foreign**: it shows nothing that the other graph knows. Easy ones are noise: for vectors a random direction, as
+      long as the entity's own; for bags of words as many words as its own bag has, drawn from the other words of its
+      graph. (Where that vocabulary is small, such a bag may still resemble a real one.) Hard ones are real features of
+      other things, ``graphs.outside``: for the emoji, logos. No two entities get the same while there are enough, and
+      never two of different graphs.
     * **swapped**: the feature of another swapped entity of the same graph. In itself it is a perfectly good feature.
     * **noisy**: its own feature and as much noise: for vectors half-way between its own and a random direction, as long
       as its own; for bags half of the words are exchanged as above. It still says something, so it counts as relevant.
@@ -49,7 +50,7 @@ def spoil(
         graphs: the pair; it stays as it is.
         modality: a key of ``graphs.features``.
         missing, foreign, swapped, noisy: shares in [0, 1], at most 1 together.
-        hard: foreign features are real ones instead of noise.
+        hard: foreign features are real ones instead of noise, scaled to the length of the entity's own.
         seed: decides who gets what.
 
     Returns:
@@ -57,7 +58,8 @@ def spoil(
 
         * ``relevant``: modality -> bool ``[N]``, True where a feature is there and the entity's own (noisy or not);
         * ``faults``: modality -> int8 ``[N]``, 0 as it was, 1 missing, 2 foreign, 3 swapped, 4 noisy;
-        * ``donor``: modality -> int64 ``[N]``, for a swapped feature the row that it comes from, else -1.
+        * ``donor``: modality -> int64 ``[N]``, where a feature comes from: a row of these graphs if swapped, a row of
+          ``outside`` if foreign and hard, else -1.
 
     Raises:
         ValueError: the modality is not there or already spoilt, a share is out of range, or ``hard`` is asked for where
@@ -75,8 +77,14 @@ def spoil(
             f"missing={missing}, foreign={foreign}, swapped={swapped}, noisy={noisy}: "
             "each share must be at least 0, and all together at most 1"
         )
-    if hard:
-        raise ValueError("hard=True: there are no real foreign features yet")
+    outside = graphs.get("outside", {}).get(modality) if hard else None
+    width = graphs.features[modality].shape[1]
+    if hard and (outside is None or len(outside) < 2 or outside.shape[1] != width):
+        found = "has none" if outside is None else f"has {list(outside.shape)}"
+        raise ValueError(
+            f"hard=True: graphs.outside must hold at least two real features of {width} numbers for {modality} that "
+            f"neither graph knows; {graphs.name} {found}"
+        )
 
     # Not the same entities in every modality, or their faults would go together.
     generator = torch.Generator().manual_seed(seed + zlib.crc32(modality.encode()))
@@ -86,7 +94,8 @@ def spoil(
     left, right = (torch.nonzero(side).ravel() for side in graphs.side(modality))
     # Who is hit is drawn first: it depends neither on the size of other shares nor on the kind of noise.
     queues = [has[torch.randperm(len(has), generator=generator)] for has in (left, graphs.n_left + right)]
-    for hit, side in zip(queues, (slice(0, graphs.n_left), slice(graphs.n_left, None)), strict=True):
+    halves = [None, None] if outside is None else torch.arange(len(outside)).tensor_split(2)
+    for hit, side, half in zip(queues, (slice(0, graphs.n_left), slice(graphs.n_left, None)), halves, strict=True):
         n = len(hit)
         for fault, share in shares.items():
             rows, hit = hit.tensor_split([round(share * n)])
@@ -99,6 +108,9 @@ def spoil(
                 # Everybody's neighbour in a random ring: nobody keeps his own.
                 donor[rows] = rows.roll(1)
                 x[rows] = graphs.features[modality][donor[rows]]
+            elif fault == FOREIGN and hard:
+                donor[rows] = half[torch.randperm(len(half), generator=generator)][torch.arange(len(rows)) % len(half)]
+                x[rows] = normalize(outside[donor[rows]]) * x[rows].norm(dim=1, keepdim=True)
             elif len(rows):
                 amount = 1.0 if fault == FOREIGN else 0.5
                 words = torch.nonzero((x[side] != 0).any(dim=0)).ravel()

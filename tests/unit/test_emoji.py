@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from pmf_minimal.datasets.emoji import DATA, PAIRS, SUMS, TILE, VENDORS, pictures, verify
+from pmf_minimal.datasets.emoji import DATA, PAIRS, SUMS, TILE, VENDORS, logos, pictures, verify
 from pmf_minimal.datasets.emoji_facts import name_words, uri, variant_of
 from pmf_minimal.graphs import DataError
 
@@ -231,6 +231,8 @@ def test_the_data_card_gives_these_counts():
             ]
             row = " | ".join(f"{number:,}" for number in numbers)
             assert f"| {language} | {row} |" in card, f"the data card needs this row: | {language} | {row} |"
+    assert f"{len(logos()):,} coloured logos" in re.sub(r"\s+", " ", card)
+    assert f"{len(logos()):,} of 2,303 drawings" in (CARD.parents[1] / "DATA_LICENSES.md").read_text("utf-8")
     total = sum(p.stat().st_size for p in DATA.rglob("*") if p.is_file())
     assert f"{total / 1e6:.1f} MB" in card
 
@@ -252,7 +254,7 @@ def test_names_and_forms_are_derived_as_the_card_says():
 def test_the_graphs_can_be_built_again_to_the_same_bytes(tmp_path):
     packages = os.environ.get("PMF_NODE_MODULES")
     if not packages:
-        pytest.skip("set PMF_NODE_MODULES to a folder with the four npm packages to build the graphs again")
+        pytest.skip("set PMF_NODE_MODULES to a folder with the five npm packages to build the graphs again")
     pytest.importorskip("resvg_py")
     pytest.importorskip("efficientnet_lite_pytorch")
     from pmf_minimal.datasets.emoji_build import write_pair

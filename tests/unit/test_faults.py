@@ -6,11 +6,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toys import random_pair, tiny, toy
 from torch.nn.functional import cosine_similarity
+from toys import random_pair, tiny, toy
 
 from pmf_minimal.datasets import load
+from pmf_minimal.datasets.emoji import logos, pictures
 from pmf_minimal.datasets.faults import FOREIGN, MISSING, NOISY, SWAPPED, WHOLE, spoil
+from pmf_minimal.graphs import DataError
+from pmf_minimal.relevance import best_match
 from pmf_minimal.training import fit
 
 ALL = dict(missing=0.1, foreign=0.2, swapped=0.3, noisy=0.15)
@@ -128,6 +131,74 @@ def test_a_bag_that_holds_half_the_vocabulary_or_more():
     spoilt = spoil(graphs, "relation", foreign=1.0)
     # Two words on each side: whoever has one word gets the other, whoever has both keeps both in some order.
     assert spoilt.features["relation"].sort(dim=1).values.equal(graphs.features["relation"].sort(dim=1).values)
+
+
+def test_hard_foreign_features_are_real_ones_that_the_other_graph_does_not_have(emoji):
+    easy, spoilt = (spoil(emoji, "image", foreign=0.3, hard=hard) for hard in (False, True))
+    assert easy.faults["image"].equal(spoilt.faults["image"]), "the same entities, so that both can be compared"
+    rows, donor = torch.nonzero(spoilt.faults["image"] == FOREIGN).ravel(), spoilt.donor["image"]
+    torch.testing.assert_close(spoilt.features["image"][rows], emoji.outside["image"][donor[rows]])
+    assert len(donor[rows].unique()) == len(rows), "nobody has another's logo"
+    assert ((donor[rows] < len(emoji.outside["image"]) / 2) == (rows < emoji.n_left)).all()
+
+    def alpha(graphs):
+        x = graphs.features["image"]
+        return torch.cat(best_match(x[: graphs.n_left], x[graphs.n_left :]))
+
+    def auc(graphs):
+        own, foreign = alpha(graphs)[graphs.relevant["image"]], alpha(graphs)[rows]
+        return float((own[:, None] > foreign).float().mean())
+
+    assert auc(easy) > 0.95 and 0.4 < auc(spoilt) < 0.7
+
+
+def test_when_the_logos_run_out_they_are_taken_again_on_the_same_side(emoji):
+    donor = spoil(emoji, "image", foreign=1.0, hard=True).donor["image"]
+    left, right = (set(side[side >= 0].tolist()) for side in sides(emoji, donor))
+    assert not left & right and len(left | right) == len(emoji.outside["image"])
+
+
+def test_hard_needs_features_from_outside(emoji):
+    with pytest.raises(ValueError, match=r"hard=True: .* real features of \d+ numbers for relation .* has none"):
+        spoil(emoji, "relation", foreign=0.1, hard=True)
+    narrow = copy.copy(emoji)
+    narrow.features = emoji.features | {"image": emoji.features["image"][:, :10]}
+    with pytest.raises(ValueError, match=r"of 10 numbers for image .* has \[\d+, 64\]"):
+        spoil(narrow, "image", foreign=0.1, hard=True)
+
+
+def test_the_face_of_a_spoilt_entity_is_what_it_was_given(emoji):
+    spoilt = spoil(emoji, "image", missing=0.2, foreign=0.2, swapped=0.2, noisy=0.2, hard=True)
+    easy = spoil(emoji, "image", foreign=0.2)
+    before, after, noise, outside = pictures(emoji), pictures(spoilt), pictures(easy), logos()
+    seen = set()
+    for row in torch.nonzero(emoji.present["image"]).ravel().tolist()[::7]:
+        uri, fault, donor = emoji.uris[row], int(spoilt.faults["image"][row]), int(spoilt.donor["image"][row])
+        expected = outside[donor] if fault == FOREIGN else before[emoji.uris[donor] if fault == SWAPPED else uri]
+        expected = None if fault == MISSING else expected
+        assert after[uri] == after.get(uri) == expected
+        assert (noise[uri] == before[uri]) == (easy.faults["image"][row] == WHOLE)
+        seen.add(fault)
+    assert seen == {WHOLE, MISSING, FOREIGN, SWAPPED, NOISY}
+    assert after["en/keyword/fun"] is None
+    with pytest.raises(IndexError, match=f"no logo {len(outside)}"):
+        outside[len(outside)]
+    assert len(outside) == len(outside.names) == len(outside.features) == len(set(outside.names))
+
+
+@pytest.mark.parametrize("fault", ("missing", "foreign", "hard", "swapped", "noisy"))
+def test_spoilt_emoji_by_name(fault, emoji):
+    graphs = load(f"emoji/ja_en+{fault}")
+    assert graphs.name == f"emoji/ja_en+{fault}"
+    arguments = {"foreign": 0.3, "hard": True} if fault == "hard" else {fault: 0.3}
+    assert graphs.features["image"].equal(spoil(emoji, "image", **arguments).features["image"])
+    assert len(pictures(graphs)) == len(pictures("emoji/ja_en"))
+
+
+@pytest.mark.parametrize("name", ("emoji/ja_en+", "emoji/ja_en+worn", "emoji/ja_en+clean", "synthetic/worn"))
+def test_unknown_faults_are_refused(name):
+    with pytest.raises(DataError, match="missing, .*foreign, .*hard"):
+        load(name)
 
 
 def test_the_oracle_freezes_what_is_not_relevant(emoji):
