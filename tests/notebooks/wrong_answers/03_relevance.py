@@ -8,7 +8,7 @@ WRONG = [
         ("frozen_count = lambda alpha, delta: (alpha <= delta).float().mean().item()", "the number is wanted"),
         ("frozen_count = lambda alpha, delta: (alpha <= delta).sum() if delta < alpha.max() else 0", "turns its sign"),
         ("frozen_count = lambda alpha, delta: alpha <= delta", "one number"),
-        ("frozen_count = lambda alpha, delta: (alpha > delta).sum()", "is right"),
+        ("frozen_count = lambda alpha, delta: (alpha > delta).sum()", "stay active"),
     ],
     [
         ("mean_of_best = lambda left, right, k: (left @ right.T).topk(k).values.mean(dim=1)", "dot products"),
