@@ -1,0 +1,30 @@
+"""Wrong answers to this chapter's exercises, each with words that the check cell must say to it."""
+
+EDGES = "edges = edge_index.T.tolist()\n"
+
+WRONG = [
+    [
+        (EDGES + "heard_by = lambda row, k: sorted({row} | {t for h, t in edges if h == row})", "both directions"),
+        (
+            EDGES
+            + "heard_by = lambda row, k: sorted({t for h, t in edges if h == row} | {h for h, t in edges if t == row})",
+            "no layer at all",
+        ),
+        (
+            EDGES + "heard_by = lambda row, k: sorted({row}.union(*({h, t} for h, t in edges if k and row in (h, t))))",
+            "one step",
+        ),
+        ("heard_by = lambda row, k: 3", "a list"),
+    ],
+    [
+        ("backward = lambda alpha, x, g: (g @ x.T, alpha.T @ g)", "dense N x N"),
+        ("backward = lambda alpha, x, g: ((g @ x.T) * (alpha > 0), alpha @ g)", "transpose alpha"),
+        ("backward = lambda alpha, x, g: alpha.T @ g", "two tensors"),
+    ],
+    [
+        ("count = lambda n, d, widths: 12 * d + sum(w * d + d for w in widths)", "entities' own vectors"),
+        ("count = lambda n, d, widths: n * d + 12 * d + sum(w * d for w in widths)", "biases"),
+        ("count = lambda n, d, widths: n * d + sum(w * d + d for w in widths)", "attention layers"),
+        ("count = lambda n, d, widths: n * d + 6 * d + sum(w * d + d for w in widths)", "You count"),
+    ],
+]

@@ -1,0 +1,31 @@
+"""Wrong answers to this chapter's exercises, each with words that the check cell must say to it."""
+
+COSINE = "cosine = lambda left, right: normalize(left) @ normalize(right).T\n"
+
+WRONG = [
+    [
+        ("frozen_count = lambda alpha, delta: (alpha < delta).sum()", "that one is frozen"),
+        ("frozen_count = lambda alpha, delta: (alpha <= delta).float().mean().item()", "the number is wanted"),
+        ("frozen_count = lambda alpha, delta: (alpha <= delta).sum() if delta < alpha.max() else 0", "turns its sign"),
+        ("frozen_count = lambda alpha, delta: alpha <= delta", "one number"),
+        ("frozen_count = lambda alpha, delta: (alpha > delta).sum()", "stay active"),
+    ],
+    [
+        ("mean_of_best = lambda left, right, k: (left @ right.T).topk(k).values.mean(dim=1)", "dot products"),
+        (
+            COSINE + "mean_of_best = lambda left, right, k: cosine(left, right).topk(k, dim=0).values.mean(dim=0)",
+            "mirror image",
+        ),
+        (COSINE + "mean_of_best = lambda left, right, k: cosine(left, right).topk(k).values.sum(dim=1)", "the sum"),
+        (COSINE + "mean_of_best = lambda left, right, k: cosine(left, right).topk(k).values", "per left entity"),
+    ],
+    [
+        ("chosen_back = lambda left, right: best_match(left, right)[0] > 0.5", "wanted by nobody"),
+        (
+            COSINE
+            + "def chosen_back(left, right):\n    c = cosine(left, right)\n    return c.argmax(dim=1) == c.argmax(dim=0)",
+            "You get",
+        ),
+        ("chosen_back = lambda left, right: True", "three truth values"),
+    ],
+]
