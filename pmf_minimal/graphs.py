@@ -28,6 +28,9 @@ class GraphPair(Data):
         features: modality -> float32 ``[N, d_m]``; a modality that the data lack is absent.
         present: modality -> bool ``[N]``; False where an entity has no such feature (its row is zero).
         relevant: modality -> bool ``[N]``; only where the truth about features is known (made-up or spoilt data).
+        faults, donor: modality -> int8 and int64 ``[N]``; what is wrong with spoilt features, see ``datasets.faults``.
+        outside: modality -> float32 ``[K, d_m]``, real features of things that neither graph knows; the first half may
+            be put into the left graph, the second into the right one.
         pairs: int64 ``[P, 2]``, every known pair (left row, right row): S in the paper.
         train, valid, test: int64 ``[*, 2]``, a partition of ``pairs``; set by :meth:`split`.
         source_ids: int64 ``[N]``, the ids that the files use.

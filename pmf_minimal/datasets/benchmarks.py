@@ -12,10 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch.nn.functional import normalize
 
-from pmf_minimal.datasets import emoji, text
+from pmf_minimal.datasets import emoji, synthetic, text
 from pmf_minimal.datasets.assemble import assemble, bag, display_name, unit  # noqa: F401
 from pmf_minimal.datasets.errors import DamagedFile, MissingFile, UnknownId
+from pmf_minimal.datasets.faults import spoil
 from pmf_minimal.datasets.images import read_features
 from pmf_minimal.datasets.layout import Parts, read_parts, warn
 from pmf_minimal.graphs import DataError, GraphPair
@@ -79,7 +81,9 @@ def load(
     """Read a data set by name.
 
     Args:
-        name: a key of ``DATASETS``, such as ``emoji/fr_en`` or ``dbp15k/zh_en``.
+        name: a key of ``DATASETS``, such as ``emoji/fr_en`` or ``dbp15k/zh_en``; or ``synthetic/clean``. With ``+missing``,
+            ``+foreign``, ``+hard``, ``+swapped`` or ``+noisy`` behind it, or in place of ``clean``, 30 % of the pictures on
+            each side have that fault, and the truth is known (see ``faults.spoil``).
         root: folder that holds the benchmarks' folders; without it the environment variable ``PMF_DATA``. The
             emoji graphs come with the package and need none.
         images: file of image features (see ``read_features``) instead of the one that lies with the data set.
@@ -94,6 +98,18 @@ def load(
         DataError: unknown name, no root, two files of image features, and every kind of it that the readers know; see
             ``pmf_minimal.datasets.errors``. A DataWarning tells what was repaired (``pmf_minimal.datasets.layout``).
     """
+    if name.startswith("synthetic/"):
+        return synthetic.named(name)
+    name, plus, fault = name.partition("+")
+    if plus:  # faults are put in after reading
+        whole = load(name, root, images, vectors, words)
+        if fault not in synthetic.NAMED or fault == "clean" or "image" not in whole.features:
+            raise DataError(
+                f"{name}+{fault}: no such data set; behind the plus may stand {', '.join(list(synthetic.NAMED)[1:])}"
+            )
+        spoilt = spoil(whole, "image", **synthetic.NAMED[fault])
+        spoilt.name = f"{name}+{fault}"
+        return spoilt
     folder, root = find(name, root)
     source = DATASETS[name]
     if name.startswith("emoji/"):
@@ -105,6 +121,8 @@ def load(
     graphs = read_folder(folder, name, source.seed_share, images, words)
     if source.images and not images:
         graphs.notes.append(f"no images: there is no file {root / source.images}")
+    if name.startswith("emoji/"):
+        graphs.outside = {"image": normalize(torch.from_numpy(emoji.logos().features).float())}
     if names and names.exists():
         _add_text(graphs, names, vectors and Path(vectors))
     elif names:

@@ -9,9 +9,11 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
-from pmf_minimal.graphs import DataError
+from pmf_minimal.datasets import faults
+from pmf_minimal.graphs import DataError, GraphPair
 
 DATA = Path(__file__).parent / "data" / "emoji"
 SUMS = "SHA256SUMS"
@@ -62,20 +64,33 @@ def _check(root: Path, names: list[str]) -> None:
             raise DataError(f"{path}: the file is damaged or was changed; {MEND}")
 
 
-def pictures(pair: str, root: str | Path = DATA) -> Pictures:
+def pictures(pair: str | GraphPair, root: str | Path = DATA) -> Pictures:
     """The display pictures of both graphs of a pair.
 
     Args:
-        pair: ``fr_en``, ``ja_en``, ``zh_en`` or ``de_en``, with or without ``emoji/`` before it.
+        pair: ``fr_en``, ``ja_en``, ``zh_en`` or ``de_en``, with or without ``emoji/`` before it; or the graphs
+            themselves: if their pictures are spoilt (see ``faults.spoil``), what is shown is what was put there.
         root: folder of the emoji data.
 
     Raises:
         DataError: no such pair, or a picture file is missing or damaged.
     """
-    languages = PAIRS.get(pair.removeprefix("emoji/"))
+    name = pair if isinstance(pair, str) else pair.name
+    languages = PAIRS.get(name.removeprefix("emoji/").partition("+")[0])
     if languages is None:
-        raise DataError(f"no emoji pair {pair!r}; there are {', '.join(PAIRS)}")
-    return Pictures(languages, Path(root))
+        raise DataError(f"no emoji pair {name!r}; there are {', '.join(PAIRS)}")
+    if isinstance(pair, str) or "image" not in pair.get("faults", {}):
+        return Pictures(languages, Path(root))
+    return SpoiltPictures(pair, languages, Path(root))
+
+
+def logos(root: str | Path = DATA) -> Logos:
+    """The pictures from outside the emoji world that hard foreign features come from.
+
+    Raises:
+        DataError: a file is missing or damaged.
+    """
+    return Logos(Path(root) / "logos")
 
 
 class Pictures:
@@ -99,10 +114,7 @@ class Pictures:
         if uri not in self._place:
             return None
         path, tile = self._place[uri]
-        sheet = _sheet(path)
-        row, column = divmod(tile, sheet.width // TILE)
-        x, y = column * TILE, row * TILE
-        return sheet.crop((x, y, x + TILE, y + TILE))
+        return _tile(path, tile)
 
     get = __getitem__
 
@@ -115,6 +127,71 @@ class Pictures:
 
     def __repr__(self) -> str:
         return f"Pictures({len(self)} entities, {TILE} px)"
+
+
+class SpoiltPictures(Pictures):
+    """As :class:`Pictures`, with what ``faults.spoil`` has done: nothing for a missing picture, a logo or coloured
+    noise for a foreign one, the other entity's for a swapped one, its own for a noisy one.
+    """
+
+    def __init__(self, graphs: GraphPair, languages: tuple[str, ...], root: Path = DATA):
+        super().__init__(languages, root)
+        self._logos = logos(root)
+        self._uris = graphs.uris
+        record = zip(graphs.uris, graphs.faults["image"].tolist(), graphs.donor["image"].tolist(), strict=True)
+        self._record = {uri: (fault, donor) for uri, fault, donor in record if fault}
+
+    def __getitem__(self, uri: str) -> Image.Image | None:
+        fault, donor = self._record.get(uri, (faults.WHOLE, -1))
+        if fault == faults.MISSING:
+            return None
+        if fault == faults.SWAPPED:
+            return super().__getitem__(self._uris[donor])
+        if fault == faults.FOREIGN:
+            return self._logos[donor] if donor >= 0 else _noise(uri)
+        return super().__getitem__(uri)
+
+    get = __getitem__
+
+
+class Logos:
+    """Logos by number: ``logos()[7]`` is an RGBA image of ``TILE`` times ``TILE`` pixels.
+
+    Attributes:
+        features: float16 ``[n, 64]``, made as those of the emoji, with the emoji's own principal components.
+        names: n strings.
+    """
+
+    def __init__(self, folder: Path):
+        verify(folder)
+        with np.load(folder / "images.npz", allow_pickle=False) as data:
+            self.features = data["features"]
+        self.names = [line.split("\t")[1] for line in (folder / "names.tsv").read_text("utf-8").splitlines()]
+        self._sheet = folder / "sheet.webp"
+
+    def __getitem__(self, number: int) -> Image.Image:
+        if not 0 <= number < len(self):
+            raise IndexError(f"there is no logo {number}; they are numbered from 0 to {len(self) - 1}")
+        return _tile(self._sheet, number)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __repr__(self) -> str:
+        return f"Logos({len(self)}, {TILE} px)"
+
+
+def _tile(path: Path, number: int) -> Image.Image:
+    sheet = _sheet(path)
+    row, column = divmod(number, sheet.width // TILE)
+    x, y = column * TILE, row * TILE
+    return sheet.crop((x, y, x + TILE, y + TILE))
+
+
+def _noise(uri: str) -> Image.Image:
+    """Dots of all colours, stands for a feature that no picture has."""
+    dots = np.random.default_rng(list(uri.encode())).integers(0, 256, (TILE // 4, TILE // 4, 3), dtype=np.uint8)
+    return Image.fromarray(dots).convert("RGBA").resize((TILE, TILE), Image.Resampling.NEAREST)
 
 
 @lru_cache(maxsize=4)

