@@ -65,17 +65,13 @@ def first_pairs(graphs: GraphPair, start: str) -> Tensor:
 
 
 def settings(graphs: GraphPair, **changes) -> PMFConfig:
-    """The preset ``default`` for graphs of your own: all their modalities, more epochs, more validation pairs.
+    """The preset ``default`` for graphs of your own: all their modalities, more validation pairs.
 
     Args:
         changes: fields to change; None leaves the field as it is.
     """
     given = {field: value for field, value in changes.items() if value is not None}
-    return (
-        PRESETS["default"]
-        .over(graphs.modalities)
-        .but(**{"epochs": 150, "valid_share": 0.3, "candidates": "all"} | given)
-    )
+    return PRESETS["default"].over(graphs.modalities).but(**{"valid_share": 0.3, "candidates": "all"} | given)
 
 
 def deal(graphs: GraphPair, seed: int, valid_share: float) -> GraphPair:
