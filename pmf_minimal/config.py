@@ -14,7 +14,8 @@ class PMFConfig:
     """Configuration of a run. Rows are those of the book's table of differences between paper and released code.
 
     Attributes:
-        modalities: which of the graphs' modalities to use; those that the data lack are left out.
+        modalities: which of the graphs' modalities to use; those that the data lack are left out. One of
+            your own is known by its entry in ``beta`` (see :meth:`over`).
         dim: width d of every modality's embedding (A.4: 300).
         train_share: share of pairs known in advance; None takes the data set's custom (row 18).
         valid_share: share of those set aside for early stopping (row 16: the released code has none).
@@ -112,9 +113,9 @@ class PMFConfig:
         for name, least in _LEAST.items():
             if getattr(self, name) < least:
                 raise ValueError(f"{name}={getattr(self, name)!r}: must be at least {least}")
-        unknown = set(self.modalities) - BETA.keys()
+        unknown = set(self.modalities) - self.beta.keys()
         if unknown or not self.modalities:
-            raise ValueError(f"modalities={list(self.modalities)}: choose among {', '.join(BETA)}")
+            raise ValueError(f"modalities={list(self.modalities)}: choose among {', '.join(self.beta)}")
         for name, known in _CHOICES.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name}={getattr(self, name)!r}: choose one of {', '.join(map(str, known))}")
@@ -125,6 +126,10 @@ class PMFConfig:
         if unknown:
             raise ValueError(f"no such field of the configuration: {', '.join(sorted(unknown))}")
         return replace(self, **changes)
+
+    def over(self, modalities: tuple[str, ...]) -> PMFConfig:
+        """This configuration with these modalities; those of your own weigh in Eq. (11) like a text."""
+        return self.but(modalities=tuple(modalities), beta=dict.fromkeys(modalities, 0.1) | self.beta)
 
     def to_json(self) -> str:
         """All fields as JSON."""

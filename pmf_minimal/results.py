@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +13,7 @@ from safetensors.torch import save_file
 
 from pmf_minimal.alignment import match
 from pmf_minimal.evaluation import candidate_similarity, evaluate
+from pmf_minimal.own import Alignment, describe
 from pmf_minimal.training import Run
 
 
@@ -48,26 +50,58 @@ def save(run: Run, folder: Path) -> dict:
     Returns:
         What went into ``metrics.json``.
     """
+    with _whole(folder) as part:
+        figures = evaluate(run.model, run.graphs, run.graphs.test, run.config)
+        metrics = {
+            "dataset": run.graphs.name,
+            "best_epoch": run.best_epoch,
+            "test_pairs": len(run.graphs.test),
+            "test": [
+                {**dict(zip(figures.index.names, key, strict=True)), **row}
+                for key, row in figures.to_dict("index").items()
+            ],
+        }
+        (part / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+        matches(run).drop(columns=["left", "right"]).to_csv(part / "matches.csv", index=False)
+        _write_model(run, part)
+    return metrics
+
+
+def save_alignment(run: Run, alignment: Alignment, folder: Path, precision: float) -> pd.DataFrame:
+    """The same for graphs of your own, where nothing is known to measure by: matches, thresholds, history, model, settings.
+
+    Returns:
+        The matches that are kept at that precision.
+    """
+    with _whole(folder) as part:
+        kept = alignment.write(part, precision)
+        (part / "run.json").write_text(json.dumps(describe(run, precision)) + "\n")
+        _write_model(run, part)
+    return kept
+
+
+def save_prediction(alignment: Alignment, folder: Path, precision: float) -> pd.DataFrame:
+    """Matches, thresholds and embeddings of a model that was trained before; returns the matches that are kept."""
+    with _whole(folder) as part:
+        alignment.write_embeddings(part / "embeddings.npz")
+        return alignment.write(part, precision)
+
+
+@contextmanager
+def _whole(folder: Path):
+    """A folder that appears under its name only when all of it is written."""
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)  # of an attempt that was killed
     part.mkdir(parents=True)
-    figures = evaluate(run.model, run.graphs, run.graphs.test, run.config)
-    metrics = {
-        "dataset": run.graphs.name,
-        "best_epoch": run.best_epoch,
-        "test_pairs": len(run.graphs.test),
-        "test": [
-            {**dict(zip(figures.index.names, key, strict=True)), **row} for key, row in figures.to_dict("index").items()
-        ],
-    }
-    (part / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
-    (part / "config.json").write_text(run.config.to_json() + "\n")
-    matches(run).drop(columns=["left", "right"]).to_csv(part / "matches.csv", index=False)
-    run.history.to_csv(part / "history.csv")
-    state = {name: tensor.cpu().contiguous() for name, tensor in run.model.state_dict().items()}
-    save_file(state, part / "model.safetensors")
+    yield part
     os.replace(part, folder)
-    return metrics
+
+
+def _write_model(run: Run, folder: Path) -> None:
+    (folder / "config.json").write_text(run.config.to_json() + "\n")
+    run.history.to_csv(folder / "history.csv")
+    state = {name: tensor.cpu().contiguous() for name, tensor in run.model.state_dict().items()}
+    save_file(state, folder / "model.safetensors")
 
 
 def table(metrics: dict) -> pd.DataFrame:

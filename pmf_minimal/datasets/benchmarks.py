@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from pmf_minimal.datasets import emoji, synthetic, text
-from pmf_minimal.datasets.assemble import assemble, bag, display_name, unit  # noqa: F401
+from pmf_minimal.datasets.assemble import assemble, bag, unit
 from pmf_minimal.datasets.errors import DamagedFile, MissingFile, UnknownId
 from pmf_minimal.datasets.faults import spoil
 from pmf_minimal.datasets.images import read_features

@@ -1,0 +1,141 @@
+"""Command line for graphs of your own: ``python -m pmf_minimal align left.ttl right.ttl --seeds pairs.csv``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from pmf_minimal.cli_data import InputError, user_errors
+
+# Whatever needs PyTorch is imported where it is used: --help answers at once.
+
+FILE = click.Path(path_type=Path)
+SIDES = [
+    click.argument("left", type=FILE),
+    click.argument("right", type=FILE),
+    click.option(
+        "--features",
+        nargs=3,
+        multiple=True,
+        metavar="NAME LEFT.npz RIGHT.npz",
+        help="Features of your own as a further modality; each file holds ids and features. Repeatable.",
+    ),
+    click.option(
+        "--precision",
+        type=click.FloatRange(0, 1),
+        help="Keep matches down to the threshold whose estimated precision is at least this [default: 0.9].",
+    ),
+    click.option("--out", type=FILE, help="Folder for the results [default: a new one below runs/]."),
+]
+
+
+def _sides(command):
+    for decorate in reversed(SIDES):
+        command = decorate(command)
+    return command
+
+
+def _read(left, right, features, seeds=None):
+    from pmf_minimal.datasets import frames
+
+    tables = [frames.read_graph(path) for path in (left, right)]
+    for name, *files in features:
+        for side, file in zip(tables, files, strict=True):
+            side.features = {**side.features, name: frames.read_features(Path(file))}
+    pairs = frames.read_pairs(seeds, *tables) if seeds else []
+    return frames.from_frames(*tables, pairs, f"{left.name} and {right.name}")
+
+
+def _fresh(out: Path | None) -> Path:
+    out = out or Path("runs") / f"align-{datetime.now():%Y%m%d-%H%M%S}"
+    if out.exists():
+        raise InputError(f"{out}: already there; name a new folder with --out, so that no result is lost")
+    return out
+
+
+def _tell(alignment, kept, precision, out):
+    table = alignment.thresholds
+    some = table.iloc[[round(k * (len(table) - 1) / 7) for k in range(8)]].drop_duplicates() if len(table) else table
+    click.echo(f"\nThresholds, estimated on {len(alignment.graphs.valid)} validation pairs:\n")
+    click.echo(some.to_string(index=False, float_format="{:.2f}".format))
+    new = kept[~kept["known"]]
+    click.echo(
+        f"\nright, wrong: what validation entities get; alarms: those that would get a match if their counterpart did not exist."
+        f"\nPrecision counts all three, as if one entity had no counterpart for each that has one; low and high: 95 % interval."
+        f"\n\n{len(new)} new matches kept for an estimated precision of {precision:.2f}, beside {len(kept) - len(new)} known pairs."
+    )
+    if len(new):
+        columns = ["left_name", "right_name", "score", "cosine", *(c for c in new if c.startswith("from "))]
+        click.echo(
+            f"\nThe surest, and what each modality adds to the cosine:\n\n{new[columns].head(8).to_string(index=False, float_format='{:.2f}'.format)}"
+        )
+    click.echo(f"\nWritten to {out}")
+
+
+@click.command()
+@_sides
+@click.option("--seeds", type=FILE, help="Known pairs: CSV or TSV of two columns, or RDF with owl:sameAs.")
+@click.option("--start", type=click.Choice(["names", "images"]), help="Without --seeds: first pairs by this.")
+@click.option("--epochs", type=click.IntRange(1), help="How long to train at most [default: 60].")
+@click.option("--seed", default=0, show_default=True, help="Decides validation pairs, initial weights and batches.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+def align(left, right, features, precision, out, seeds, start, epochs, seed, device):
+    """Align two graphs of your own.
+
+    LEFT and RIGHT are RDF files (.nt, .ttl) or folders with triples.csv (head, relation, tail) and, if you like,
+    attributes.csv, names.csv, images.csv and features.
+
+    \b
+    Writes into the folder of results:
+      matches.csv        one-to-one matches of all entities: names, score, each modality's part, whether kept
+      matches.nt         those that are kept, as owl:sameAs
+      thresholds.csv     precision and recall at every threshold, estimated on validation pairs
+      model.safetensors, config.json, run.json, history.csv    for predict
+    """
+    if (seeds is None) == (start is None):
+        raise InputError("give known pairs with --seeds FILE, or --start names or images without any")
+    from pmf_minimal import own, results
+    from pmf_minimal.training import fit, pick_device
+
+    precision = 0.9 if precision is None else precision
+    out = _fresh(out)
+    try:
+        pick_device(device)
+        with user_errors():
+            graphs = _read(left, right, features, seeds)
+            if start:
+                graphs.pairs = own.first_pairs(graphs, start)
+            config = own.settings(graphs, seed=seed, epochs=epochs)
+            graphs = own.deal(graphs, seed, config.valid_share)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    click.echo(f"{graphs}\n{len(graphs.train)} seeds, {len(graphs.valid)} validation pairs")
+    if start:
+        click.echo(f"The first pairs are guesses by {start}: some are wrong, and the estimates below are too good.")
+    for note in graphs.notes:
+        click.echo(note)
+    with user_errors():
+        run = fit(graphs, config, device)
+        alignment = own.Alignment(run)
+    _tell(alignment, results.save_alignment(run, alignment, out, precision), precision, out)
+
+
+@click.command()
+@click.argument("run", type=FILE)
+@_sides
+def predict(run, left, right, features, precision, out):
+    """Use the model of an earlier align (its folder RUN) again on the same LEFT and RIGHT.
+
+    Writes matches.csv, matches.nt and thresholds.csv as align did, for another --precision if you like, and
+    embeddings.npz: ids, and a row per entity for each modality and for joint.
+    """
+    from pmf_minimal import own, results
+
+    out = _fresh(out)
+    with user_errors():
+        found, asked = own.restore(run, _read(left, right, features))
+        alignment = own.Alignment(found)
+    precision = asked if precision is None else precision
+    _tell(alignment, results.save_prediction(alignment, out, precision), precision, out)

@@ -1,0 +1,336 @@
+"""Your own graphs: from tables in memory, or in files, to a :class:`GraphPair`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from torch import nn
+
+from pmf_minimal.datasets import lines, text, vision
+from pmf_minimal.datasets.assemble import Side, assemble, bag, display_name, unit
+from pmf_minimal.datasets.errors import (
+    BadFeatures,
+    DamagedFile,
+    DuplicateId,
+    EmptyFile,
+    MalformedLine,
+    MissingFile,
+    UnknownId,
+)
+from pmf_minimal.graphs import DataError, GraphPair
+
+LETTERS = 2000  # length of the bag of pairs of letters: all that occur in alphabets, the frequent ones of Chinese
+
+
+@dataclass
+class Tables:
+    """One graph of your own. Entities may be anything hashable; ``str`` of them is their URI.
+
+    Attributes:
+        triples: columns head, relation, tail, in this order.
+        attributes: columns entity, attribute; a third one with values may follow, which the model does not use, as
+            the paper's does not.
+        names: entity -> name for people; not all need one.
+        images: entity -> image file.
+        features: modality -> table of numbers with the entities as index, for instance embeddings of texts.
+        notes: sentences on what was left out.
+    """
+
+    triples: pd.DataFrame
+    attributes: pd.DataFrame | None = None
+    names: Mapping = field(default_factory=dict)
+    images: Mapping = field(default_factory=dict)
+    features: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def from_frames(
+    left: Tables,
+    right: Tables,
+    pairs: Iterable = (),
+    name: str = "own graphs",
+    network: str = "efficientnet-lite0",
+    progress: bool = True,
+) -> GraphPair:
+    """Two graphs from tables. Entities are all that occur in the triples, attributes, names, images or features.
+
+    Names become the modality ``char``, counts of pairs of neighbouring letters; images ``image``; features keep their
+    own name.
+
+    Args:
+        left, right: the graphs.
+        pairs: known pairs, (left entity, right entity); a DataFrame's first two columns, or a list of tuples.
+        name: what messages call these graphs.
+        network: makes features of image files, see :func:`vision.features`.
+        progress: show a bar while it does.
+
+    Returns:
+        The graphs with all known pairs and no split yet.
+
+    Raises:
+        DataError: and always one of its kinds, as :func:`assemble` says. UnknownId: a pair names an entity that its
+            graph does not have. DuplicateId: an entity in two pairs. BadFeatures: a modality's name is of no use, or its
+            widths differ. MalformedLine: a table has too few columns or an empty cell.
+    """
+    sides, relations, kinds = [], {}, {}
+    for word, tables in (("left", left), ("right", right)):
+        where = f"{name}, {word} graph"
+        triples = _strings(tables.triples, 3, f"{where}, triples")
+        attributes = (
+            np.empty((0, 2), object)
+            if tables.attributes is None
+            else _strings(tables.attributes, 2, f"{where}, attributes")
+        )
+        mentioned = [triples[:, [0, 2]].ravel(), attributes[:, 0], tables.names, tables.images]
+        mentioned += [table.index for table in tables.features.values()]
+        number = {e: i for i, e in enumerate(dict.fromkeys(str(e) for part in mentioned for e in part))}
+        names = {str(e): str(label) for e, label in tables.names.items()}
+        sides.append(
+            Side(
+                list(number),
+                _numbers(triples, number, relations, number),
+                _numbers(attributes, number, kinds),
+                names=[names.get(e) or display_name(e) for e in number],
+            )
+        )
+    numbers = [{e: i for i, e in enumerate(side.uris)} for side in sides]
+    graphs = assemble(
+        name, *sides, _known(pairs, numbers, name), list(relations), _features(left, right, numbers, network, progress)
+    )
+    graphs.notes += left.notes + right.notes
+    return graphs
+
+
+def _strings(table: pd.DataFrame, width: int, where: str) -> np.ndarray:
+    """object ``[rows, width]``, strings."""
+    if table.shape[1] < width:
+        raise MalformedLine(f"{where}: {table.shape[1]} columns; give at least {width}")
+    cells = table.iloc[:, :width].astype(object)
+    bad = cells.isna() | (cells == "")
+    if bad.to_numpy().any():
+        raise MalformedLine(
+            f"{where}: row {int(bad.any(axis=1).to_numpy().argmax())} has an empty cell; fill it or drop the row"
+        )
+    return cells.map(str).to_numpy().reshape(-1, width)
+
+
+def _numbers(cells: np.ndarray, *vocabularies: dict[str, int]) -> np.ndarray:
+    """int64 of the same shape; what a vocabulary does not have yet is added to it."""
+    columns = [[v.setdefault(c, len(v)) for c in column] for v, column in zip(vocabularies, cells.T, strict=True)]
+    return np.array(columns, dtype=np.int64).T.reshape(-1, len(vocabularies))
+
+
+def _known(pairs: Iterable, numbers: list[dict[str, int]], name: str) -> np.ndarray:
+    """int64 ``[P, 2]``."""
+    if isinstance(pairs, pd.DataFrame):
+        pairs = pairs.iloc[:, :2].itertuples(index=False)
+    found, seen = [], (set(), set())
+    for row, pair in enumerate(pairs):
+        pair = [str(e) for e in pair]
+        for word, entity, number, before in zip(("left", "right"), pair, numbers, seen, strict=True):
+            if entity not in number:
+                raise UnknownId(
+                    f"{name}, pairs: row {row} names {entity}, which the {word} graph does not have; mend or drop it"
+                )
+            if entity in before:
+                raise DuplicateId(f"{name}, pairs: row {row} has {entity} for the second time; drop one of the two")
+            before.add(entity)
+        found.append([numbers[0][pair[0]], numbers[1][pair[1]]])
+    return np.array(found, dtype=np.int64).reshape(-1, 2)
+
+
+def _features(left: Tables, right: Tables, numbers: list[dict[str, int]], network: str, progress: bool) -> dict:
+    """modality -> (float32 ``[N, d]``, None), what ``assemble`` expects."""
+    row = dict(enumerate(numbers))
+    shift, n = (0, len(row[0])), len(row[0]) + len(row[1])
+    features = {}
+    words = {
+        shift[k] + row[k][str(e)]: str(label).lower().split()
+        for k, tables in enumerate((left, right))
+        for e, label in tables.names.items()
+    }
+    ends = text.bigrams(words, {i: i for i in words})
+    if len(ends):
+        features["char"] = (bag(ends, n, LETTERS), None)
+    files = {
+        shift[k] + row[k][str(e)]: path for k, tables in enumerate((left, right)) for e, path in tables.images.items()
+    }
+    if files:
+        x = np.zeros((n, 0), np.float32)
+        vectors = vision.features(list(files.values()), network, progress=progress).numpy()
+        x = np.zeros((n, vectors.shape[1]), np.float32)
+        x[list(files)] = vectors
+        features["image"] = (unit(x), None)
+    for modality in dict.fromkeys([*left.features, *right.features]):
+        if (
+            not re.fullmatch("[a-z][a-z0-9_]*", modality)
+            or hasattr(nn.ModuleDict, modality)
+            or (modality in {"joint", "structure", "relation", "attribute", *features})
+        ):
+            raise BadFeatures(f"{modality!r}: not a name for features; take another one of small letters, digits and _")
+        tables = [t.features.get(modality) for t in (left, right)]
+        if any(t is None for t in tables) or tables[0].shape[1] != tables[1].shape[1]:
+            raise BadFeatures(f"{modality}: give features of one width for both graphs")
+        x = np.zeros((n, tables[0].shape[1]), np.float32)
+        for k, table in enumerate(tables):
+            if table.index.has_duplicates:
+                raise DuplicateId(f"{modality}: {table.index[table.index.duplicated()][0]} twice; keep one row of it")
+            try:
+                x[[shift[k] + row[k][str(e)] for e in table.index]] = table.to_numpy(np.float32)
+            except (TypeError, ValueError):
+                raise BadFeatures(f"{modality}: something else than numbers; give numbers only") from None
+        features[modality] = (unit(x), None)
+    return features
+
+
+def read_folder(folder: Path) -> Tables:
+    """One graph from a folder of tables, each CSV or TSV with a first line that names the columns.
+
+    ``triples`` (head, relation, tail) is needed; ``attributes`` (entity, attribute and perhaps value), ``names``
+    (entity, name) and ``images`` (entity, path, relative to the folder) may be there, and features: every ``.npz``
+    file is a modality that bears the file's name.
+
+    Raises:
+        DataError: and always one of its kinds: MissingFile, EmptyFile, NotUTF8, MalformedLine, DuplicateId, BadFeatures,
+            DamagedFile.
+    """
+    tables = {}
+    for stem, columns in _COLUMNS.items():
+        files = [f for f in (folder / f"{stem}.csv", folder / f"{stem}.tsv") if f.exists()]
+        if len(files) > 1:
+            raise DataError(f"{files[0]}: {files[1].name} is there too; keep one of the two")
+        if files:
+            tables[stem] = read_table(files[0], columns)
+    if "triples" not in tables:
+        raise MissingFile(f"{folder}: no triples.csv or triples.tsv in this folder; a graph needs its triples")
+    single = {}
+    for stem in ("names", "images"):
+        table = tables.get(stem, pd.DataFrame(columns=list("ab")))
+        again = lines.repeated(table.iloc[:, 0])
+        if again is not None:
+            raise DuplicateId(f"{folder / stem}: {table.iloc[again, 0]} for the second time; drop one of the two lines")
+        single[stem] = dict(zip(table.iloc[:, 0], table.iloc[:, 1], strict=True))
+    return Tables(
+        tables["triples"],
+        tables.get("attributes"),
+        single["names"],
+        {e: inside(folder, path) for e, path in single["images"].items()},
+        {file.stem: read_features(file) for file in sorted(folder.glob("*.npz"))},
+    )
+
+
+_COLUMNS = {
+    "triples": ("head", "relation", "tail"),
+    "attributes": ("entity", "attribute"),
+    "names": ("entity", "name"),
+    "images": ("entity", "path"),
+}
+
+
+def read_table(path: Path, columns: tuple[str, ...] = ()) -> pd.DataFrame:
+    """A CSV file, or TSV by its ending, as strings.
+
+    Args:
+        columns: names that its first line must have; none for a file whose first line may be data.
+
+    Raises:
+        DataError: MissingFile, EmptyFile, NotUTF8; MalformedLine names the line that has another number of fields than
+            the first one, an empty field among the named ones, or a quote that does not end.
+    """
+    content = lines.decode(lines.content(path), path)
+    if "\0" in content:
+        raise MalformedLine(f"{path}:{content[: content.index(chr(0))].count(chr(10)) + 1}: a zero byte; mend the line")
+    reader = csv.reader(io.StringIO(content), delimiter="\t" if path.suffix == ".tsv" else ",", strict=True)
+    rows = []
+    try:
+        for row in reader:
+            if not row:
+                continue
+            if rows and len(row) != len(rows[0]):
+                raise MalformedLine(f"{path}:{reader.line_num}: {len(row)} fields, not {len(rows[0])}; mend the line")
+            if rows and not all(row[: len(columns) or None]):
+                raise MalformedLine(f"{path}:{reader.line_num}: an empty field; fill it or drop the line")
+            rows.append(row)
+    except csv.Error as error:
+        raise MalformedLine(f"{path}:{reader.line_num}: {error}; mend the line") from None
+    if not columns:
+        return pd.DataFrame(rows)
+    if tuple(rows[0][: len(columns)]) != columns:
+        raise MalformedLine(f"{path}:1: the first line must name the columns {', '.join(columns)}; add it")
+    return pd.DataFrame(rows[1:], columns=rows[0])
+
+
+def read_features(path: Path) -> pd.DataFrame:
+    """Features of your own from an ``.npz`` file: ``ids``, n strings, and ``features``, float ``[n, d]``.
+
+    Written with ``np.savez(path, ids=np.array(ids), features=x)``.
+
+    Raises:
+        DataError: MissingFile; DamagedFile: no such file of arrays; BadFeatures: other shapes than these.
+    """
+    if not path.is_file():
+        raise MissingFile(f"{path}: no such file of features; check the path")
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            ids, x = arrays["ids"], arrays["features"]
+    except (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile, NotImplementedError) as error:
+        raise DamagedFile(f"{path}: not an npz file with ids and features ({error}); write it with np.savez") from None
+    if ids.ndim != 1 or x.ndim != 2 or len(ids) != len(x) or x.dtype.kind not in "fiu" or ids.dtype.kind not in "Uiu":
+        raise BadFeatures(
+            f"{path}: ids {list(ids.shape)} of {ids.dtype}, features {list(x.shape)} of {x.dtype}; give as many strings as rows of numbers"
+        )
+    return pd.DataFrame(x, index=[str(i) for i in ids])
+
+
+def inside(folder: Path, path: str) -> Path:
+    """A file below the folder; DataError if the path leads out of it."""
+    file = (folder / path).resolve()
+    if not file.is_relative_to(folder.resolve()):
+        raise DataError(f"{folder}: picture {path} lies outside this folder; copy it into the folder")
+    return file
+
+
+def read_graph(path: Path) -> Tables:
+    """One graph from a folder of tables or an RDF file (see :mod:`pmf_minimal.datasets.rdf`)."""
+    if path.is_dir():
+        return read_folder(path)
+    from pmf_minimal.datasets import rdf  # needs rdflib, which the rest of the package does not
+
+    return rdf.read(path)
+
+
+def read_pairs(path: Path, left: Tables, right: Tables) -> list[tuple[str, str]]:
+    """Known pairs from a CSV or TSV file of two columns, or from N-Triples or Turtle with owl:sameAs.
+
+    A first line of a table is passed over if it names no entity on either side.
+
+    Raises:
+        DataError: as the readers of these files; EmptyFile: no pair in it.
+    """
+    if path.suffix in (".nt", ".ttl"):
+        from pmf_minimal.datasets import rdf
+
+        pairs = rdf.same_as(path)
+    else:
+        table = read_table(path)
+        if table.shape[1] < 2:
+            raise MalformedLine(
+                f"{path}:1: one column; give two, left and right, with a comma or (in .tsv) a tab between them"
+            )
+        pairs = list(table.iloc[:, :2].itertuples(index=False, name=None))
+        first = [
+            set(map(str, t.triples.iloc[:, [0, 2]].to_numpy().ravel())) | set(map(str, t.names)) for t in (left, right)
+        ]
+        if pairs[0][0] not in first[0] and pairs[0][1] not in first[1]:
+            pairs = pairs[1:]
+    if not pairs:
+        raise EmptyFile(f"{path}: no pair in it; give some, or start without (see --start)")
+    return pairs

@@ -1,0 +1,291 @@
+"""Aligning graphs of your own: matches among all entities, how far to trust them, and why each one was made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from pmf_minimal.alignment import greedy, mutual, similarity
+from pmf_minimal.config import PRESETS, PMFConfig
+from pmf_minimal.datasets.errors import DamagedFile, MissingFile
+from pmf_minimal.datasets.rdf import write_same_as
+from pmf_minimal.graphs import DataError, GraphPair
+from pmf_minimal.model import PMF
+from pmf_minimal.training import Run
+
+FORMAT = 1  # of the folder of a run
+
+
+def first_pairs(graphs: GraphPair, start: str) -> Tensor:
+    """Pairs to begin with where none is known; some of them are wrong.
+
+    Args:
+        start: ``names``: equal names, letters' case apart, that nobody else in either graph bears; ``images``: pictures
+            that are each other's most similar, the more similar half of them.
+
+    Returns:
+        int64 ``[P, 2]``, rows.
+
+    Raises:
+        DataError: fewer than ten such pairs.
+    """
+    n = graphs.n_left
+    if start == "names":
+        sides = [{}, {}]
+        for row, name in enumerate(graphs.entity_names):
+            if not graphs.uris[row].startswith("_:"):
+                sides[row >= n].setdefault(name.casefold(), []).append(row)
+        left, right = sides
+        pairs = torch.tensor(
+            [(left[k][0], right[k][0]) for k in left if len(left[k]) == len(right.get(k, ())) == 1], dtype=torch.long
+        ).reshape(-1, 2)
+    else:
+        if "image" not in graphs.features:
+            raise DataError(f"{graphs.name}: no images to start from; give pairs with --seeds, or --start names")
+        rows = graphs.presence("image").nonzero().squeeze(1)
+        left, right = rows[rows < n], rows[rows >= n]
+        s = similarity(graphs.features["image"][left], graphs.features["image"][right])
+        i, j = mutual(s).T
+        sure = s[i, j].argsort(descending=True, stable=True)[: (len(i) + 1) // 2]
+        pairs = torch.stack([left[i], right[j]], dim=1)[sure]
+    if len(pairs) < 10:
+        raise DataError(
+            f"{graphs.name}: only {len(pairs)} pairs to start from by {start}; give known ones with --seeds"
+        )
+    return pairs
+
+
+def settings(graphs: GraphPair, **changes) -> PMFConfig:
+    """The preset ``default`` for graphs of your own: all their modalities, more validation pairs.
+
+    Args:
+        changes: fields to change; None leaves the field as it is.
+    """
+    given = {field: value for field, value in changes.items() if value is not None}
+    return PRESETS["default"].over(graphs.modalities).but(**{"valid_share": 0.3, "candidates": "all"} | given)
+
+
+def deal(graphs: GraphPair, seed: int, valid_share: float) -> GraphPair:
+    """All known pairs dealt into seeds and validation pairs; none is left for testing.
+
+    Raises:
+        DataError: fewer than two seeds or one validation pair.
+    """
+    order = torch.randperm(len(graphs.pairs), generator=torch.Generator().manual_seed(seed))
+    kept = len(order) - round(valid_share * len(order))
+    if not 2 <= kept < len(order):
+        raise DataError(
+            f"{graphs.name}: {len(order)} known pairs do not make seeds and validation pairs; give at least 10"
+        )
+    train, valid = (graphs.pairs[i] for i in order.tensor_split([kept]))
+    return graphs.with_split(train, valid, graphs.pairs[:0])
+
+
+def wilson(right: int, trials: int, z: float = 1.96) -> tuple[float, float]:
+    """95 % interval of a share that was seen as ``right`` of ``trials`` (Wilson 1927); (0, 1) without trials."""
+    if not trials:
+        return 0.0, 1.0
+    p = right / trials
+    middle, half = p + z * z / (2 * trials), z * (p * (1 - p) / trials + z * z / (4 * trials**2)) ** 0.5
+    return max(0.0, (middle - half) / (1 + z * z / trials)), min(1.0, (middle + half) / (1 + z * z / trials))
+
+
+class Alignment:
+    """Matches of all entities of both graphs, one-to-one, the surest first, with what the validation pairs say of them.
+
+    Blank nodes are not matched: nothing outside their file could name them.
+
+    Attributes:
+        matches: left, right (rows), left_uri, left_name, right_uri, right_name, known (the pair was given), score,
+            cosine, ``from <modality>`` (its part of the cosine: they add up to it) and precision, estimated
+            among all matches that are at least as sure.
+        thresholds: per threshold: matches above it, right, wrong and alarms among the validation pairs, precision
+            with its interval and recall.
+    """
+
+    def __init__(self, run: Run):
+        self.graphs, self.config = run.graphs, run.config
+        with torch.no_grad():
+            self.embeddings = {m: h.cpu() for m, h in run.model.embed(run.graphs).items()}
+        n = self.graphs.n_left
+        joint = self.embeddings["joint"]
+        self.score = similarity(joint[:n], joint[n:], csls_k=self.config.csls_k, csls_rounds=self.config.csls_rounds)
+        blank = torch.tensor([uri.startswith("_:") for uri in self.graphs.uris])
+        self.free = [~blank[:n], ~blank[n:]]
+        self.thresholds = self._thresholds()
+        self.matches = self._matches()
+
+    def above(self, precision: float) -> pd.DataFrame:
+        """The known pairs, and the matches at the lowest threshold that is estimated to be that precise; else no others."""
+        fits = self.thresholds[self.thresholds["precision"] >= precision]
+        least = fits["threshold"].min() if len(fits) else np.inf
+        return self.matches[self.matches["known"] | (self.matches["score"] >= least)]
+
+    def _greedy(self, taken: Tensor) -> Tensor:
+        """int64 ``[P, 2]``, row and column of the greedy matches of the entities that are not in ``taken``."""
+        free = [mask.clone() for mask in self.free]
+        free[0][taken[:, 0]], free[1][taken[:, 1] - self.graphs.n_left] = False, False
+        rows, columns = (mask.nonzero().squeeze(1) for mask in free)
+        i, j = greedy(self.score[rows][:, columns]).T
+        return torch.stack([rows[i], columns[j]], dim=1)
+
+    def _thresholds(self) -> pd.DataFrame:
+        """Each validation pair is tried twice: as it is, and as if its right entity did not exist.
+
+        The second trial tells how an entity without counterpart fares: an alarm is a match that it gets all the same.
+        """
+        valid = self.graphs.valid.cpu() - torch.tensor([0, self.graphs.n_left])
+        i, j = self._greedy(self.graphs.train.cpu()).T
+        got, taken_at = torch.full((len(self.free[0]),), -1), torch.full((len(self.free[1]),), -torch.inf)
+        got[i], taken_at[j] = j, self.score[i, j]
+        taken_at[self.graphs.train.cpu()[:, 1] - self.graphs.n_left] = torch.inf  # seeds are not to be had
+        taken_at[~self.free[1]] = torch.inf
+        trials = []
+        for left, right in valid.tolist():
+            score = float(self.score[left, got[left]]) if got[left] >= 0 else -np.inf
+            others = torch.where(self.score[left] >= taken_at, self.score[left], -torch.inf)
+            others[right] = -torch.inf
+            trials.append((score, int(got[left]) == right, float(others.max())))
+        score, hit, alarm = (np.array(x) for x in zip(*trials, strict=True))
+        found = self.score[i, j].numpy()
+        rows = []
+        for threshold in sorted({*score[np.isfinite(score)].tolist()}, reverse=True):
+            right, wrong = int((hit & (score >= threshold)).sum()), int((~hit & (score >= threshold)).sum())
+            alarms = int((alarm >= threshold).sum())
+            made = right + wrong + alarms
+            low, high = wilson(right, made)
+            rows.append(
+                {
+                    "threshold": threshold,
+                    "matches": int((found >= threshold).sum()),
+                    "right": right,
+                    "wrong": wrong,
+                    "alarms": alarms,
+                    "precision": right / made,
+                    "precision_low": low,
+                    "precision_high": high,
+                    "recall": right / len(valid),
+                }
+            )
+        return pd.DataFrame(rows)
+
+    def _matches(self) -> pd.DataFrame:
+        graphs, n = self.graphs, self.graphs.n_left
+        known = torch.cat([graphs.train, graphs.valid]).cpu()
+        pairs = torch.cat([known, self._greedy(known) + torch.tensor([0, n])])
+        left, right = pairs.T
+        parts = contributions(self.embeddings["joint"], pairs, len(self.embeddings) - 1)
+        score = self.score[left, right - n].numpy()
+        table = pd.DataFrame(
+            {"left": left, "right": right}
+            | {
+                f"{word}_{what}": [values[i] for i in rows.tolist()]
+                for word, rows in (("left", left), ("right", right))
+                for what, values in (("uri", graphs.uris), ("name", graphs.entity_names))
+            }
+            | {"known": np.arange(len(pairs)) < len(known), "score": score, "cosine": parts.sum(dim=1)}
+            | {f"from {m}": parts[:, k] for k, m in enumerate(list(self.embeddings)[:-1])}
+        )
+        steps = self.thresholds.iloc[::-1]  # thresholds rising
+        place = np.searchsorted(steps["threshold"].to_numpy(), score, side="right") - 1
+        # Surer than any validation pair: what holds at the highest threshold. Less sure than all: nothing is known.
+        table["precision"] = np.where(place >= 0, steps["precision"].to_numpy()[place.clip(0)], np.nan)
+        return table.sort_values(["known", "score"], ascending=False, kind="stable", ignore_index=True)
+
+    def write(self, folder: Path, precision: float) -> pd.DataFrame:
+        """``matches.csv`` (all of them), ``matches.nt`` (those above the precision) and ``thresholds.csv`` into a folder.
+
+        Returns:
+            What ``matches.nt`` holds.
+        """
+        kept = self.above(precision)
+        table = self.matches.assign(kept=self.matches.index.isin(kept.index)).drop(columns=["left", "right"])
+        table.to_csv(folder / "matches.csv", index=False, float_format="%.5f")
+        text = write_same_as(list(zip(kept["left_uri"], kept["right_uri"], strict=True)))
+        (folder / "matches.nt").write_text(text, "utf-8")
+        self.thresholds.to_csv(folder / "thresholds.csv", index=False, float_format="%.5f")
+        return kept
+
+    def write_embeddings(self, path: Path) -> None:
+        """``ids`` and one float32 ``[N, d]`` per modality and ``joint``, left graph first."""
+        np.savez(path, ids=np.array(self.graphs.uris), **{m: h.numpy() for m, h in self.embeddings.items()})
+
+
+def contributions(joint: Tensor, pairs: Tensor, modalities: int) -> Tensor:
+    """What each modality adds to the cosine of joint embeddings; exact, since Eq. (8) strings the modalities together.
+
+        cos(u, v) = sum over m of <u_m, v_m> / (|u| |v|)
+
+    Args:
+        joint: float ``[N, d · modalities]``.
+        pairs: int64 ``[P, 2]``, rows.
+
+    Returns:
+        float ``[P, modalities]``; a row sums to the cosine of its pair.
+    """
+    u, v = (normalize(joint[rows]).reshape(len(rows), modalities, -1) for rows in pairs.T)
+    return (u * v).sum(dim=2)
+
+
+def fingerprint(graphs: GraphPair) -> str:
+    """SHA-256 of entities, triples and features; of images only who has one, as networks differ in the last digit."""
+    digest = hashlib.sha256(json.dumps([graphs.n_left, graphs.uris, graphs.relation_names]).encode())
+    for x in (graphs.edge_index, graphs.edge_type):
+        digest.update(x.cpu().numpy().tobytes())
+    for m, x in sorted(graphs.features.items()):
+        digest.update(f"{m}{list(x.shape)}".encode())
+        digest.update((graphs.presence(m) if m == "image" else x).cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def describe(run: Run, precision: float) -> dict:
+    """What :func:`restore` needs besides configuration and weights; goes into ``run.json``."""
+    pairs = {name: getattr(run.graphs, name).tolist() for name in ("train", "valid")}
+    return {
+        "format": FORMAT,
+        "graphs": fingerprint(run.graphs),
+        "best_epoch": run.best_epoch,
+        "precision": precision,
+    } | pairs
+
+
+def restore(folder: Path, graphs: GraphPair) -> tuple[Run, float]:
+    """A run from its folder, with the precision that was asked for.
+
+    Raises:
+        DataError: MissingFile or DamagedFile: no complete folder of a run; or it is of another format, or of other graphs.
+    """
+    try:
+        facts = json.loads((folder / "run.json").read_text("utf-8"))
+        config = PMFConfig.from_json((folder / "config.json").read_text("utf-8"))
+        if facts["format"] != FORMAT:
+            raise DataError(f"{folder}: format {facts['format']}, this version reads {FORMAT}; align the graphs again")
+        if facts["graphs"] != fingerprint(graphs):
+            raise DataError(f"{folder}: trained on other graphs than these; give the same files, or align these anew")
+        n = graphs.num_nodes
+        train, valid = (torch.tensor(facts[k], dtype=torch.long).reshape(-1, 2) for k in ("train", "valid"))
+        if (torch.cat([train, valid]) < 0).any() or (torch.cat([train, valid]) >= n).any():
+            raise DamagedFile(f"{folder / 'run.json'}: a pair that does not exist; align the graphs again")
+        graphs = graphs.with_split(train, valid, train[:0])
+        model = PMF(graphs, config)
+        model.load_state_dict(load_file(folder / "model.safetensors"))
+        return Run(model, graphs, config, pd.DataFrame(), facts["best_epoch"]), float(facts["precision"])
+    except OSError as error:
+        raise MissingFile(
+            f"{folder}: no folder of a run, {error.filename or 'a file'} is missing; give the folder that align wrote"
+        ) from None
+    except DataError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
+        raise DamagedFile(
+            f"{folder}: not the folder of a run, or damaged ({str(error)[:80]}); align the graphs again"
+        ) from None
