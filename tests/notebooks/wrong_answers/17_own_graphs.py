@@ -10,7 +10,13 @@ WRONG = [
         ("precision = lambda right, wrong, alarms: right / 10", "recall"),
     ],
     [
-        ("equal_names = lambda a, b: [(i, j) for i, x in enumerate(a) for j, y in enumerate(b) if x.lower() == y.lower()]", "twice"),
-        ("equal_names = lambda a, b: [(i, j) for i, x in enumerate(a) for j, y in enumerate(b) if x == y and a.count(x) == 1]", "capitals"),
+        (
+            "equal_names = lambda a, b: [(i, j) for i, x in enumerate(a) for j, y in enumerate(b) if x.lower() == y.lower()]",
+            "twice",
+        ),
+        (
+            "equal_names = lambda a, b: [(i, j) for i, x in enumerate(a) for j, y in enumerate(b) if x == y and a.count(x) == 1]",
+            "capitals",
+        ),
     ],
 ]
