@@ -138,4 +138,5 @@ def _attributes(paths: list[Path], uris: list[list[str]]) -> list[np.ndarray]:
 
 
 def warn(message: str) -> None:
+    """Say what was repaired, as a DataWarning that points to the caller's caller."""
     warnings.warn(message, DataWarning, stacklevel=3)

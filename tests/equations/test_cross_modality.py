@@ -63,9 +63,10 @@ def test_loss_by_hand():
 def test_loss_over_modalities_and_graphs():
     """Eq. (11): the sum runs over all p != q and over the entities of both graphs that have both; negatives stay in one graph."""
     graphs = toy()
-    pmf = model.PMF(graphs, PMFConfig(dim=3, beta={"structure": 0.5, "relation": 2.0, "image": 3.0}))
+    beta = {"structure": 0.5, "relation": 2.0, "image": 3.0}
+    pmf = model.PMF(graphs, PMFConfig(dim=3, modalities=tuple(beta), beta=beta))
     parts = pmf.losses(graphs, None, (torch.arange(6), torch.arange(6, 12)))
-    h, beta, expected = pmf.encode(graphs), pmf.config.beta, {}
+    h, expected = pmf.encode(graphs), {}
     for p, q in permutations(pmf.modalities, 2):
         for side in (range(6), range(6, 12)):
             both = [i for i in side if graphs.presence(p)[i] and graphs.presence(q)[i]]
