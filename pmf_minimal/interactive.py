@@ -20,7 +20,7 @@ from pmf_minimal.plots import COLOURS
 # The plot, in units of the SVG's own; shown as wide as there is room, up to a quarter larger.
 LEFT, TOP, WIDTH, HEIGHT = 40, 12, 424, 196
 # Told apart without colours too.
-DASHES = ("none", "8 4", "2 4", "12 4 2 4")
+DASHES = {"none": "solid", "8 4": "dashed", "2 4": "dotted", "12 4 2 4": "dash-dot"}
 
 # The picture is an <img> because notebooks that are not trusted show no inline SVG; the script takes it out of there.
 # No ids, and no reliance on where the script stands: several figures share a page, and each script looks for those
@@ -112,13 +112,14 @@ def slider(
             for u, v in zip(x, values, strict=True)
         ]
         line = "".join(f"{'L' if i and points[i - 1] else 'M'}{p[0]:.0f} {p[1]:.1f}" for i, p in enumerate(points) if p)
-        dash = f'stroke="{colour}" stroke-width="3" stroke-dasharray="{DASHES[i]}"'
+        pattern, kind = list(DASHES.items())[i]
+        dash = f'stroke="{colour}" stroke-width="3" stroke-dasharray="{pattern}"'
         places = " ".join(f"{p[0]:.0f},{p[1]:.1f}" if p else "-" for p in points)
         body.append(f'<path d="{line}" fill="none" {dash}/><circle r="6" fill="{colour}" {_mark(places, k)}/>')
         sample = f'<svg xmlns="http://www.w3.org/2000/svg" width="40" height="8"><path d="M0 4h40" {dash}/></svg>'
         name = html.escape(str(name))
         legend.append(
-            f'<span style="white-space:nowrap"><img src="{_uri(sample)}" alt="" width="40" height="8" '
+            f'<span style="white-space:nowrap"><img src="{_uri(sample)}" alt="{kind} line:" width="40" height="8" '
             f'style="display:inline;margin:0"> {name} <b data-series="{name}">{_shown(values.iloc[k], digits)}</b></span>'
         )
 
