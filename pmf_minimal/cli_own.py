@@ -19,8 +19,8 @@ SIDES = [
         "--features",
         nargs=3,
         multiple=True,
-        metavar="NAME LEFT.npz RIGHT.npz",
-        help="Features of your own as a further modality; each file holds ids and features. Repeatable.",
+        metavar="NAME LEFT RIGHT",
+        help="Features of your own as a further modality: .npz files of ids and features, or .npy with a .txt of entities beside it. Repeatable.",
     ),
     click.option(
         "--precision",

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -119,3 +120,10 @@ def vectors(rows, dim):
 
 def random_doubles(*shape, seed=0):
     return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+#: So many damaged files for each reader, the same ones in every run.
+EXAMPLES = 2200
+many = settings(
+    max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
-import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,9 @@ from pmf_minimal.datasets.errors import (
     MalformedLine,
     MissingFile,
     UnknownId,
+    UnsafeArchive,
 )
+from pmf_minimal.datasets.images import npy_array, npz_arrays
 from pmf_minimal.graphs import DataError, GraphPair
 
 LETTERS = 2000  # length of the bag of pairs of letters: all that occur in alphabets, the frequent ones of Chinese
@@ -195,8 +197,8 @@ def read_folder(folder: Path) -> Tables:
     """One graph from a folder of tables, each CSV or TSV with a first line that names the columns.
 
     ``triples`` (head, relation, tail) is needed; ``attributes`` (entity, attribute and perhaps value), ``names``
-    (entity, name) and ``images`` (entity, path, relative to the folder) may be there, and features: every ``.npz``
-    file is a modality that bears the file's name.
+    (entity, name) and ``images`` (entity, path, relative to the folder) may be there, and features: every ``.npz`` or ``.npy``
+    file is a modality that bears the file's name, see :func:`read_features`.
 
     Raises:
         DataError: and always one of its kinds: MissingFile, EmptyFile, NotUTF8, MalformedLine, DuplicateId, BadFeatures,
@@ -223,7 +225,7 @@ def read_folder(folder: Path) -> Tables:
         tables.get("attributes"),
         single["names"],
         {e: inside(folder, path) for e, path in single["images"].items()},
-        {file.stem: read_features(file) for file in sorted(folder.glob("*.npz"))},
+        {file.stem: read_features(file) for file in sorted([*folder.glob("*.npz"), *folder.glob("*.npy")])},
     )
 
 
@@ -269,25 +271,56 @@ def read_table(path: Path, columns: tuple[str, ...] = ()) -> pd.DataFrame:
 
 
 def read_features(path: Path) -> pd.DataFrame:
-    """Features of your own from an ``.npz`` file: ``ids``, n strings, and ``features``, float ``[n, d]``.
+    """Features of your own, for instance embeddings of texts.
 
-    Written with ``np.savez(path, ids=np.array(ids), features=x)``.
+    Args:
+        path: ``.npz`` with ``ids``, n strings, and ``features``, numbers ``[n, d]``, written with
+            ``np.savez(path, ids=np.array(ids), features=x)``; or ``.npy`` ``[n, d]``, beside which a ``.txt`` file of the same
+            name lists the entities, one a line, in the order of the rows.
+
+    Returns:
+        float32 ``[n, d]`` with the entities as index.
 
     Raises:
-        DataError: MissingFile; DamagedFile: no such file of arrays; BadFeatures: other shapes than these.
+        DataError: and always one of its kinds. MissingFile, EmptyFile; DamagedFile: no such file of arrays, or one that
+            claims more than it holds; UnsafeArchive; NotUTF8; BadFeatures: other shapes or types, NaN, infinity; DuplicateId.
     """
-    if not path.is_file():
-        raise MissingFile(f"{path}: no such file of features; check the path")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            ids, x = arrays["ids"], arrays["features"]
-    except (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile, NotImplementedError) as error:
-        raise DamagedFile(f"{path}: not an npz file with ids and features ({error}); write it with np.savez") from None
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if not size:
+                raise EmptyFile(f"{path}: the file is empty; write it again")
+            if path.suffix == ".npy":
+                x = npy_array(file, size)
+                content = lines.content(path.with_suffix(".txt"))
+                ids = np.array(lines.decode(content, path.with_suffix(".txt")).rstrip("\r\n").splitlines())
+            else:
+                ids, x = npz_arrays(file, size)
+    except OSError as error:
+        raise MissingFile(f"{path}: no such file of features ({error.strerror}); check the path") from None
+    except UnsafeArchive as error:
+        raise UnsafeArchive(f"{path}: {error}; do not use it") from None
+    except DataError:
+        raise
+    except Exception as error:  # whatever a hostile file provokes is the file's fault
+        raise DamagedFile(
+            f"{path}: not an array, or no npz with ids and features ({str(error)[:100]}); write it again"
+        ) from None
     if ids.ndim != 1 or x.ndim != 2 or len(ids) != len(x) or x.dtype.kind not in "fiu" or ids.dtype.kind not in "Uiu":
         raise BadFeatures(
-            f"{path}: ids {list(ids.shape)} of {ids.dtype}, features {list(x.shape)} of {x.dtype}; give as many strings as rows of numbers"
+            f"{path}: ids {list(ids.shape)} of {ids.dtype}, features {list(x.shape)} of {x.dtype}; give as many strings as "
+            "rows of numbers"
         )
-    return pd.DataFrame(x, index=[str(i) for i in ids])
+    with np.errstate(over="ignore"):  # becomes infinity, which is refused
+        x = x.astype(np.float32)
+    names = [str(i) for i in ids]
+    again = lines.repeated(names)
+    if again is not None:
+        raise DuplicateId(f"{path}: row {again} is {names[again]} for the second time; drop one of the two")
+    bad = ~np.isfinite(x).all(axis=1)
+    if bad.any():
+        raise BadFeatures(f"{path}: row {bad.argmax()} holds NaN or infinity; drop it or compute it again")
+    return pd.DataFrame(x, index=names)
 
 
 def inside(folder: Path, path: str) -> Path:

@@ -87,18 +87,24 @@ def _table(ids: Iterable[int], features: np.ndarray) -> dict[int, np.ndarray]:
     return dict(zip(ids, features, strict=True))
 
 
-def _npz(file: BinaryIO, size: int) -> dict[int, np.ndarray]:
+def npz_arrays(file: BinaryIO, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """``ids`` and ``features`` of an npz file of so many bytes, of whatever types; any exception is the file's fault."""
     with zipfile.ZipFile(file) as archive:
         check_members(archive, size)
         arrays = []
         for name in ("ids.npy", "features.npy"):
             with archive.open(name) as member:
-                arrays.append(_array(member, archive.getinfo(name).file_size))
-    return _table(_whole(arrays[0]), arrays[1])
+                arrays.append(npy_array(member, archive.getinfo(name).file_size))
+    return arrays[0], arrays[1]
+
+
+def _npz(file: BinaryIO, size: int) -> dict[int, np.ndarray]:
+    ids, features = npz_arrays(file, size)
+    return _table(_whole(ids), _numbers(features))
 
 
 def _rows(file: BinaryIO, size: int) -> dict[int, np.ndarray]:
-    features = _array(file, size)
+    features = _numbers(npy_array(file, size))
     return _table(range(len(features) if features.ndim else 0), features)
 
 
@@ -107,15 +113,15 @@ def _safetensors(file: BinaryIO, size: int) -> dict[int, np.ndarray]:
     return _table(_whole(arrays["ids"]), _numbers(arrays["features"]))
 
 
-def _array(file: BinaryIO, size: int) -> np.ndarray:
-    """An npy file of so many bytes. What its header claims is compared with them before memory is reserved."""
+def npy_array(file: BinaryIO, size: int) -> np.ndarray:
+    """The array of an npy file of so many bytes; any exception is the file's fault. What its header claims is compared with them before memory is reserved."""
     version = npy.read_magic(file)
     read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[version]
     shape, fortran, dtype = read_header(file)
     data = file.read(size)
     if dtype.hasobject or min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != len(data):
         raise ValueError(f"it claims an array {shape} of {dtype} and has {len(data)} bytes")
-    return _numbers(np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C"))
+    return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
 
 
 def _numbers(array: np.ndarray) -> np.ndarray:

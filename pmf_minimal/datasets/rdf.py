@@ -89,8 +89,8 @@ def write_same_as(pairs: list[tuple[str, str]]) -> str:
     return "".join(f"<{iri(left)}> <{SAME}> <{iri(right)}> .\n" for left, right in pairs)
 
 
-def _parse(path: Path):
-    """The rdflib graph of a file, in the order of the file."""
+def _parse(path: Path) -> list[tuple]:
+    """The distinct triples of a file, in the order of the file."""
     if path.suffix not in FORMATS:
         raise DamagedFile(
             f"{path}: neither a folder nor an RDF file that is read here ({', '.join(FORMATS)}); convert it, for example "
@@ -102,7 +102,16 @@ def _parse(path: Path):
         raise DataError(f"{path}: reading RDF needs the package rdflib; pip install rdflib") from None
     logging.getLogger("rdflib").setLevel(logging.CRITICAL)  # remarks on literals, which are used as they stand
     data = lines.decode(lines.content(path), path)
-    graph = rdflib.Graph()
+
+    class InOrder(rdflib.Graph):
+        """rdflib gives triples back in an order that changes from process to process; one file, one result needs the file's."""
+
+        def add(self, triple):
+            stated.setdefault(triple)
+            return super().add(triple)
+
+    stated: dict[tuple, None] = {}
+    graph = InOrder()
     try:
         graph.parse(data=data, format=FORMATS[path.suffix], publicID=path.resolve().as_uri())
     except Exception as error:  # whatever a hostile file provokes is the file's fault
@@ -110,9 +119,9 @@ def _parse(path: Path):
         line = line + 1 if line is not None else _bad_line(data) if path.suffix == ".nt" else None
         why = str(getattr(error, "_why", error)).split("\n")[0][:120]
         raise MalformedLine(f"{path}:{line or '?'}: not {FORMATS[path.suffix]} ({why}); mend the line") from None
-    if not len(graph):
+    if not stated:
         raise EmptyFile(f"{path}: no triple in it; is this the right file?")
-    return graph
+    return list(stated)
 
 
 def _bad_line(data: str) -> int | None:

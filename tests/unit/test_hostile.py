@@ -16,17 +16,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save as save_tensors
+from toys import many
 
 from pmf_minimal.datasets import errors, images, lines, text
 from pmf_minimal.graphs import DataError
 
-EXAMPLES = 2200
-many = settings(
-    max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
 PATH = Path("file")
 MET = set()  # classes of error that any example reached
 RANDOM = {"random": 0, "all": 0}

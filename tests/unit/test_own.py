@@ -178,3 +178,10 @@ def test_start_by_names(tmp_path):
 def test_without_seeds_and_start(tmp_path):
     done = command("align", tmp_path / "0.nt", tmp_path / "1.nt")
     assert done.returncode == 2 and "--seeds" in done.stderr
+
+
+def test_rdf_in_the_order_of_the_file(tmp_path):
+    """Whatever the process's hash seed: else the same files would count as other graphs the next time."""
+    triples = [(f"http://x/{i * 7 % 40}", f"http://x/p{i % 3}", f"http://x/{i * 11 % 40}") for i in range(40)]
+    (tmp_path / "a.nt").write_text("".join("<{}> <{}> <{}> .\n".format(*t) for t in triples))
+    assert rdf.read(tmp_path / "a.nt").triples.to_numpy().tolist() == [list(t) for t in triples]

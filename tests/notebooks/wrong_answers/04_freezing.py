@@ -10,6 +10,10 @@ WRONG = [
             "freezes_at = lambda alpha: next((t for t in range(20) if alpha <= threshold(t)), 19)",
             "never exceeds 0.9",
         ),
+        (
+            "freezes_at = lambda a: next((t + 1 for t in range(20) if a <= threshold(t)), None)",
+            "Count from 0",
+        ),
         ("freezes_at = lambda alpha: [t for t in range(20) if alpha <= threshold(t)][0]", "It raises an error"),
     ],
     [
