@@ -62,8 +62,10 @@ def _tell(alignment, kept, precision, out):
     click.echo(some.to_string(index=False, float_format="{:.2f}".format))
     new = kept[~kept["known"]]
     click.echo(
-        f"\nright, wrong: what validation entities get; alarms: those that would get a match if their counterpart did not exist."
-        f"\nPrecision counts all three, as if one entity had no counterpart for each that has one; low and high: 95 % interval."
+        f"\nmatches: all above the threshold but the seeds, counted. All else is estimated from the validation pairs alone:"
+        f"\nright, wrong: what their left entities get; alarms: how many would get a match if their counterpart did not exist,"
+        f"\nthe mean of both sides. Precision = right / (right + wrong + alarms), as if one entity had no counterpart for each"
+        f"\nthat has one, low and high its 95 % interval; recall = right / validation pairs."
         f"\n\n{len(new)} new matches kept for an estimated precision of {precision:.2f}, beside {len(kept) - len(new)} known pairs."
     )
     if len(new):

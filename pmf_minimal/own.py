@@ -22,7 +22,7 @@ from pmf_minimal.graphs import DataError, GraphPair
 from pmf_minimal.model import PMF
 from pmf_minimal.training import Run
 
-FORMAT = 1  # of the folder of a run
+FORMAT = 2  # of the folder of a run
 
 
 def first_pairs(graphs: GraphPair, start: str) -> Tensor:
@@ -90,7 +90,7 @@ def deal(graphs: GraphPair, seed: int, valid_share: float) -> GraphPair:
     return graphs.with_split(train, valid, graphs.pairs[:0])
 
 
-def wilson(right: int, trials: int, z: float = 1.96) -> tuple[float, float]:
+def wilson(right: int, trials: float, z: float = 1.96) -> tuple[float, float]:
     """95 % interval of a share that was seen as ``right`` of ``trials`` (Wilson 1927); (0, 1) without trials."""
     if not trials:
         return 0.0, 1.0
@@ -108,8 +108,9 @@ class Alignment:
         matches: left, right (rows), left_uri, left_name, right_uri, right_name, known (the pair was given), score,
             cosine, ``from <modality>`` (its part of the cosine: they add up to it) and precision, estimated
             among all matches that are at least as sure.
-        thresholds: per threshold: matches above it, right, wrong and alarms among the validation pairs, precision
-            with its interval and recall.
+        thresholds: per threshold: matches above it, those of seeds left out; right and wrong among the validation pairs' left
+            entities; alarms, the mean count of left and of right entities that get a match though their counterpart
+            is taken away; precision = right / (right + wrong + alarms) with its interval, and recall.
     """
 
     def __init__(self, run: Run):
@@ -139,28 +140,25 @@ class Alignment:
         return torch.stack([rows[i], columns[j]], dim=1)
 
     def _thresholds(self) -> pd.DataFrame:
-        """Each validation pair is tried twice: as it is, and as if its right entity did not exist.
+        """Each validation pair is tried thrice: as it is, and as if its right, then its left entity did not exist.
 
-        The second trial tells how an entity without counterpart fares: an alarm is a match that it gets all the same.
+        The latter two tell how an entity without counterpart fares: an alarm is a match that it gets all the same.
         """
-        valid = self.graphs.valid.cpu() - torch.tensor([0, self.graphs.n_left])
-        i, j = self._greedy(self.graphs.train.cpu()).T
-        got, taken_at = torch.full((len(self.free[0]),), -1), torch.full((len(self.free[1]),), -torch.inf)
-        got[i], taken_at[j] = j, self.score[i, j]
-        taken_at[self.graphs.train.cpu()[:, 1] - self.graphs.n_left] = torch.inf  # seeds are not to be had
-        taken_at[~self.free[1]] = torch.inf
-        trials = []
-        for left, right in valid.tolist():
-            score = float(self.score[left, got[left]]) if got[left] >= 0 else -np.inf
-            others = torch.where(self.score[left] >= taken_at, self.score[left], -torch.inf)
-            others[right] = -torch.inf
-            trials.append((score, int(got[left]) == right, float(others.max())))
-        score, hit, alarm = (np.array(x) for x in zip(*trials, strict=True))
+        to_columns = torch.tensor([0, self.graphs.n_left])
+        valid, seeds = self.graphs.valid.cpu() - to_columns, self.graphs.train.cpu() - to_columns
+        matches = self._greedy(self.graphs.train.cpu())
+        i, j = matches.T
+        got = torch.full((len(self.free[0]),), -1)
+        got[i] = j
+        answer = got[valid[:, 0]]
+        score = self.score[valid[:, 0], answer].where(answer >= 0, -torch.inf).numpy()
+        hit = (answer == valid[:, 1]).numpy()
+        alarm = np.concatenate([self._alone(side, valid, seeds, matches) for side in (0, 1)])
         found = self.score[i, j].numpy()
         rows = []
         for threshold in sorted({*score[np.isfinite(score)].tolist()}, reverse=True):
             right, wrong = int((hit & (score >= threshold)).sum()), int((~hit & (score >= threshold)).sum())
-            alarms = int((alarm >= threshold).sum())
+            alarms = float((alarm >= threshold).sum() / 2)  # the mean of both sides
             made = right + wrong + alarms
             low, high = wilson(right, made)
             rows.append(
@@ -177,6 +175,21 @@ class Alignment:
                 }
             )
         return pd.DataFrame(rows)
+
+    def _alone(self, side: int, valid: Tensor, seeds: Tensor, matches: Tensor) -> np.ndarray:
+        """float ``[V]``: the score of the match that each validation pair's entity of a side gets without its counterpart.
+
+        It takes the most similar entity that is free, or whose own match is no surer; none is left: -inf.
+        """
+        other = 1 - side
+        taken_at = torch.full((len(self.free[other]),), -torch.inf)
+        taken_at[matches[:, other]] = self.score[matches[:, 0], matches[:, 1]]
+        taken_at[seeds[:, other]] = torch.inf  # seeds are not to be had
+        taken_at[~self.free[other]] = torch.inf
+        score = (self.score, self.score.T)[side][valid[:, side]]
+        score = score.where(score >= taken_at, -torch.inf)
+        score[torch.arange(len(valid)), valid[:, other]] = -torch.inf
+        return score.amax(dim=1).numpy()
 
     def _matches(self) -> pd.DataFrame:
         graphs, n = self.graphs, self.graphs.n_left
@@ -237,7 +250,7 @@ def contributions(joint: Tensor, pairs: Tensor, modalities: int) -> Tensor:
 
 
 def fingerprint(graphs: GraphPair) -> str:
-    """SHA-256 of entities, triples and features; of images only who has one, as networks differ in the last digit."""
+    """SHA-256 of entities, triples and features; of images only who has one: :func:`sketch` has the rest."""
     digest = hashlib.sha256(json.dumps([graphs.n_left, graphs.uris, graphs.relation_names]).encode())
     for x in (graphs.edge_index, graphs.edge_type):
         digest.update(x.cpu().numpy().tobytes())
@@ -247,12 +260,24 @@ def fingerprint(graphs: GraphPair) -> str:
     return digest.hexdigest()
 
 
+def sketch(graphs: GraphPair) -> np.ndarray:
+    """float32 ``[images]``: a fixed random projection of each image's features.
+
+    Networks differ in the last digit from machine to machine, so images are compared by closeness, not by a hash.
+    """
+    if "image" not in graphs.features:
+        return np.zeros(0, np.float32)
+    x = graphs.features["image"][graphs.presence("image")].cpu()
+    return (x @ torch.randn(x.shape[1], generator=torch.Generator().manual_seed(0))).numpy()
+
+
 def describe(run: Run, precision: float) -> dict:
     """What :func:`restore` needs besides configuration and weights; goes into ``run.json``."""
     pairs = {name: getattr(run.graphs, name).tolist() for name in ("train", "valid")}
     return {
         "format": FORMAT,
         "graphs": fingerprint(run.graphs),
+        "images": sketch(run.graphs).round(5).tolist(),
         "best_epoch": run.best_epoch,
         "precision": precision,
     } | pairs
@@ -269,7 +294,8 @@ def restore(folder: Path, graphs: GraphPair) -> tuple[Run, float]:
         config = PMFConfig.from_json((folder / "config.json").read_text("utf-8"))
         if facts["format"] != FORMAT:
             raise DataError(f"{folder}: format {facts['format']}, this version reads {FORMAT}; align the graphs again")
-        if facts["graphs"] != fingerprint(graphs):
+        same = facts["graphs"] == fingerprint(graphs)
+        if not same or not np.allclose(np.array(facts["images"], np.float32), sketch(graphs), rtol=0, atol=1e-3):
             raise DataError(f"{folder}: trained on other graphs than these; give the same files, or align these anew")
         n = graphs.num_nodes
         train, valid = (torch.tensor(facts[k], dtype=torch.long).reshape(-1, 2) for k in ("train", "valid"))

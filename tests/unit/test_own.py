@@ -7,11 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from click.testing import CliRunner
+from PIL import Image
 
 from pmf_minimal import own
+from pmf_minimal.cli import main
 from pmf_minimal.config import PMFConfig
 from pmf_minimal.datasets import errors, frames, rdf
-from pmf_minimal.graphs import DataError
+from pmf_minimal.graphs import DataError, GraphPair
 
 LABEL = "<http://www.w3.org/2000/01/rdf-schema#label>"
 
@@ -185,3 +188,92 @@ def test_rdf_in_the_order_of_the_file(tmp_path):
     triples = [(f"http://x/{i * 7 % 40}", f"http://x/p{i % 3}", f"http://x/{i * 11 % 40}") for i in range(40)]
     (tmp_path / "a.nt").write_text("".join("<{}> <{}> <{}> .\n".format(*t) for t in triples))
     assert rdf.read(tmp_path / "a.nt").triples.to_numpy().tolist() == [list(t) for t in triples]
+
+
+def inside(*words):
+    """The command in this process: exit code and all that it said."""
+    done = CliRunner().invoke(main, [str(w) for w in words])
+    return done.exit_code, done.output
+
+
+def test_seeds_as_rdf(tmp_path):
+    write(tmp_path)
+    same = [(f"http://0/{i}", f"http://1/{i}") for i in range(30)]
+    (tmp_path / "seeds.nt").write_text(rdf.write_same_as(same))
+    graphs = [tmp_path / "0.nt", tmp_path / "1.nt"]
+    code, said = inside("align", *graphs, "--seeds", tmp_path / "seeds.nt", "--epochs", 1, "--out", tmp_path / "run")
+    assert code == 0, said
+    table = pd.read_csv(tmp_path / "run" / "matches.csv")
+    assert set(table.loc[table["known"], ["left_uri", "right_uri"]].itertuples(index=False, name=None)) == set(same)
+
+
+def test_start_by_images_and_predict_on_other_pictures(tmp_path):
+    rng = np.random.default_rng(0)
+    n = 40
+    pattern = rng.integers(0, 256, (n, 4, 4, 3))
+    for side in "lr":
+        (tmp_path / side).mkdir()
+        for i in range(n):
+            noisy = (pattern[i] + rng.integers(-8, 9, pattern[i].shape)).clip(0, 255).astype(np.uint8)
+            Image.fromarray(noisy).resize((64, 64), Image.Resampling.NEAREST).save(tmp_path / side / f"{i}.png")
+        triples = "".join(f"{side}{i},r,{side}{(i + 1) % n}\n" for i in range(n))
+        (tmp_path / side / "triples.csv").write_text("head,relation,tail\n" + triples)
+        images = "".join(f"{side}{i},{i}.png\n" for i in range(n))
+        (tmp_path / side / "images.csv").write_text("entity,path\n" + images)
+    left, right, run = tmp_path / "l", tmp_path / "r", tmp_path / "run"
+    code, said = inside("align", left, right, "--start", "images", "--epochs", 1, "--out", run)
+    assert code == 0 and "guesses by images" in said, said
+    known = pd.read_csv(run / "matches.csv").query("known")
+    assert 10 <= len(known) <= 20  # the more similar half
+    assert (known["left_uri"].str[1:] == known["right_uri"].str[1:]).mean() > 0.8  # by chance 0.025
+    code, said = inside("predict", run, left, right, "--out", tmp_path / "again")
+    assert code == 0, said
+    Image.new("RGB", (64, 64), "red").save(left / "7.png")
+    code, said = inside("predict", run, left, right, "--out", tmp_path / "third")
+    assert code == 2 and "other graphs" in said and not (tmp_path / "third").exists()
+
+
+def graphs_with(**features):
+    n = 12
+    both = torch.arange(2 * n)
+    edges = torch.stack([both, (both + 1) % n + n * (both >= n)])
+    return GraphPair(
+        name="toy",
+        n_left=n,
+        num_nodes=2 * n,
+        edge_index=edges,
+        edge_type=torch.zeros(2 * n, dtype=torch.long),
+        relation_names=["r"],
+        uris=[str(i) for i in range(2 * n)],
+        features=features,
+        present={m: x.any(dim=1) for m, x in features.items()},
+    )
+
+
+def test_other_values_are_other_graphs():
+    x = torch.randn(24, 8, generator=torch.Generator().manual_seed(0))
+    nearly, other = x + 1e-6, x.clone()
+    other[5] = -other[5]
+    assert own.fingerprint(graphs_with(text=x)) != own.fingerprint(graphs_with(text=nearly))
+    assert own.fingerprint(graphs_with(image=x)) == own.fingerprint(graphs_with(image=other))
+    places = [own.sketch(graphs_with(image=v)) for v in (x, nearly, other)]
+    assert np.allclose(places[0], places[1], rtol=0, atol=1e-3)
+    assert (np.abs(places[0] - places[2]) > 1e-3).nonzero()[0].tolist() == [5]
+
+
+def test_alarms_of_both_sides():
+    """By hand: a seed (0, 0), validation pairs (1, 1) and (3, 3), number 2 is alone on each side."""
+    alignment = object.__new__(own.Alignment)
+    alignment.score = torch.tensor([[0.9, 0, 0, 0], [0, 0.8, 0.5, 0], [0, 0.7, 0.6, 0], [0, 0, 0, 0.2]])
+    alignment.free = [torch.ones(4, dtype=torch.bool)] * 2
+    seeds, valid = torch.tensor([[0, 0]]), torch.tensor([[1, 1], [3, 3]])
+    matches = torch.tensor([[1, 1], [2, 2], [3, 3]])
+    # Left 1 without right 1: right 2 has a surer match (0.6 > 0.5). Right 1 without left 1: left 2 prefers it (0.7).
+    assert alignment._alone(0, valid, seeds, matches).tolist() == [-np.inf, -np.inf]
+    assert alignment._alone(1, valid, seeds, matches).tolist() == pytest.approx([0.7, -np.inf])
+    alignment.graphs = GraphPair(
+        n_left=4, num_nodes=8, train=seeds + torch.tensor([0, 4]), valid=valid + torch.tensor([0, 4])
+    )
+    table = alignment._thresholds()
+    columns = ["matches", "right", "wrong", "alarms", "precision", "recall"]
+    assert table[columns].to_numpy().tolist() == [[1, 1, 0, 0, 1, 0.5], [3, 2, 0, 0.5, 0.8, 1]]
