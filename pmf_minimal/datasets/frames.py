@@ -91,9 +91,7 @@ def from_frames(
             if tables.attributes is None
             else _strings(tables.attributes, 2, f"{where}, attributes")
         )
-        mentioned = [triples[:, [0, 2]].ravel(), attributes[:, 0], tables.names, tables.images]
-        mentioned += [table.index for table in tables.features.values()]
-        number = {e: i for i, e in enumerate(dict.fromkeys(str(e) for part in mentioned for e in part))}
+        number = {e: i for i, e in enumerate(_entities(tables))}
         names = {str(e): str(label) for e, label in tables.names.items()}
         sides.append(
             Side(
@@ -109,6 +107,14 @@ def from_frames(
     )
     graphs.notes += left.notes + right.notes
     return graphs
+
+
+def _entities(tables: Tables) -> dict[str, None]:
+    """All entities as strings, in the order of their first mention."""
+    attributes = [] if tables.attributes is None else tables.attributes.iloc[:, 0]
+    mentioned = [tables.triples.iloc[:, [0, 2]].astype(object).to_numpy().ravel(), attributes]
+    mentioned += [tables.names, tables.images, *(table.index for table in tables.features.values())]
+    return dict.fromkeys(str(e) for part in mentioned for e in part)
 
 
 def _strings(table: pd.DataFrame, width: int, where: str) -> np.ndarray:
@@ -132,19 +138,22 @@ def _numbers(cells: np.ndarray, *vocabularies: dict[str, int]) -> np.ndarray:
 
 def _known(pairs: Iterable, numbers: list[dict[str, int]], name: str) -> np.ndarray:
     """int64 ``[P, 2]``."""
+    places = None
     if isinstance(pairs, pd.DataFrame):
+        places = pairs.index if pairs.index.name == "place" else None  # as read_pairs gives them
         pairs = pairs.iloc[:, :2].itertuples(index=False)
     found, seen = [], (set(), set())
     for row, pair in enumerate(pairs):
         pair = [str(e) for e in pair]
-        for word, entity, number, before in zip(("left", "right"), pair, numbers, seen, strict=True):
-            if entity not in number:
-                raise UnknownId(
-                    f"{name}, pairs: row {row} names {entity}, which the {word} graph does not have; mend or drop it"
-                )
-            if entity in before:
-                raise DuplicateId(f"{name}, pairs: row {row} has {entity} for the second time; drop one of the two")
-            before.add(entity)
+        place = f"{name}, pairs, row {row}" if places is None else places[row]
+        for k, word in enumerate(("left", "right")):
+            entity = pair[k]
+            if entity not in numbers[k]:
+                mend = "swap the two columns" if pair[1 - k] in numbers[k] else "mend or drop it"
+                raise UnknownId(f"{place}: the {word} graph does not have {entity}; {mend}")
+            if entity in seen[k]:
+                raise DuplicateId(f"{place}: {entity} for the second time; drop one of the two")
+            seen[k].add(entity)
         found.append([numbers[0][pair[0]], numbers[1][pair[1]]])
     return np.array(found, dtype=np.int64).reshape(-1, 2)
 
@@ -243,6 +252,9 @@ def read_table(path: Path, columns: tuple[str, ...] = ()) -> pd.DataFrame:
     Args:
         columns: names that its first line must have; none for a file whose first line may be data.
 
+    Returns:
+        The rows, with the numbers of their lines as index.
+
     Raises:
         DataError: MissingFile, EmptyFile, NotUTF8; MalformedLine names the line that has another number of fields than
             the first one, an empty field among the named ones, or a quote that does not end.
@@ -251,7 +263,7 @@ def read_table(path: Path, columns: tuple[str, ...] = ()) -> pd.DataFrame:
     if "\0" in content:
         raise MalformedLine(f"{path}:{content[: content.index(chr(0))].count(chr(10)) + 1}: a zero byte; mend the line")
     reader = csv.reader(io.StringIO(content), delimiter="\t" if path.suffix == ".tsv" else ",", strict=True)
-    rows = []
+    rows, numbers = [], []
     try:
         for row in reader:
             if not row:
@@ -261,13 +273,14 @@ def read_table(path: Path, columns: tuple[str, ...] = ()) -> pd.DataFrame:
             if rows and not all(row[: len(columns) or None]):
                 raise MalformedLine(f"{path}:{reader.line_num}: an empty field; fill it or drop the line")
             rows.append(row)
+            numbers.append(reader.line_num)
     except csv.Error as error:
         raise MalformedLine(f"{path}:{reader.line_num}: {error}; mend the line") from None
     if not columns:
-        return pd.DataFrame(rows)
+        return pd.DataFrame(rows, index=numbers)
     if tuple(rows[0][: len(columns)]) != columns:
         raise MalformedLine(f"{path}:1: the first line must name the columns {', '.join(columns)}; add it")
-    return pd.DataFrame(rows[1:], columns=rows[0])
+    return pd.DataFrame(rows[1:], numbers[1:], rows[0])
 
 
 def read_features(path: Path) -> pd.DataFrame:
@@ -340,10 +353,13 @@ def read_graph(path: Path) -> Tables:
     return rdf.read(path)
 
 
-def read_pairs(path: Path, left: Tables, right: Tables) -> list[tuple[str, str]]:
+def read_pairs(path: Path, left: Tables, right: Tables) -> pd.DataFrame:
     """Known pairs from a CSV or TSV file of two columns, or from N-Triples or Turtle with owl:sameAs.
 
-    A first line of a table is passed over if it names no entity on either side.
+    A first line of a table is passed over if it names no entity of either graph.
+
+    Returns:
+        Columns left and right; the index is the place that errors name, file and line (of RDF the file).
 
     Raises:
         DataError: as the readers of these files; EmptyFile: no pair in it.
@@ -351,19 +367,18 @@ def read_pairs(path: Path, left: Tables, right: Tables) -> list[tuple[str, str]]
     if path.suffix in (".nt", ".ttl"):
         from pmf_minimal.datasets import rdf
 
-        pairs = rdf.same_as(path)
+        pairs = pd.DataFrame(rdf.same_as(path), columns=["left", "right"], dtype=object)
+        pairs.index = [str(path)] * len(pairs)
     else:
-        table = read_table(path)
-        if table.shape[1] < 2:
+        pairs = read_table(path)
+        if pairs.shape[1] < 2:
             raise MalformedLine(
                 f"{path}:1: one column; give two, left and right, with a comma or (in .tsv) a tab between them"
             )
-        pairs = list(table.iloc[:, :2].itertuples(index=False, name=None))
-        first = [
-            set(map(str, t.triples.iloc[:, [0, 2]].to_numpy().ravel())) | set(map(str, t.names)) for t in (left, right)
-        ]
-        if pairs[0][0] not in first[0] and pairs[0][1] not in first[1]:
-            pairs = pairs[1:]
-    if not pairs:
+        pairs = pairs.iloc[:, :2].set_axis(["left", "right"], axis=1)
+        if not {*_entities(left), *_entities(right)} & {*pairs.iloc[0]}:
+            pairs = pairs.iloc[1:]
+        pairs.index = [f"{path}:{number}" for number in pairs.index]
+    if pairs.empty:
         raise EmptyFile(f"{path}: no pair in it; give some, or start without (see --start)")
-    return pairs
+    return pairs.rename_axis("place")

@@ -149,7 +149,7 @@ def test_pairs(form, tmp_path):
     def run(data):
         path.write_bytes(data)
         try:
-            pairs = frames.read_pairs(path, *GRAPHS)
+            pairs = list(frames.read_pairs(path, *GRAPHS).itertuples(index=False, name=None))
         except DataError as error:
             MET.add(type(error))
             assert str(error).startswith(str(path)) and ";" in str(error)

@@ -46,6 +46,31 @@ def test_bad_pairs(pairs, kind, words):
         frames.from_frames(tables("a"), tables("b"), pairs)
 
 
+@pytest.mark.parametrize(
+    "text, kind, words",
+    [
+        ("left,right\n\na0,b0\nzzz,b1\n", errors.UnknownId, "seeds.csv:4: the left graph does not have zzz; mend"),
+        ("left,right\nb0,a0\n", errors.UnknownId, "seeds.csv:2: the left graph does not have b0; swap"),
+        ("b0,a0\nb1,a1\n", errors.UnknownId, "seeds.csv:1: the left graph does not have b0; swap"),
+        ("a0,b0\na1,b0\n", errors.DuplicateId, "seeds.csv:2: b0 for the second time"),
+        ("left,right\n", errors.EmptyFile, "no pair"),
+        ("a0\na1\n", errors.MalformedLine, "one column"),
+    ],
+)
+def test_bad_files_of_pairs(tmp_path, text, kind, words):
+    (tmp_path / "seeds.csv").write_text(text)
+    sides = tables("a"), tables("b")
+    with pytest.raises(kind, match=words):
+        frames.from_frames(*sides, frames.read_pairs(tmp_path / "seeds.csv", *sides))
+
+
+def test_a_pair_of_entities_without_triples_is_no_heading(tmp_path):
+    """They occur among the attributes alone."""
+    (tmp_path / "seeds.csv").write_text("a98,b98\na0,b0\n")
+    sides = [tables(s, attributes=pd.DataFrame([[f"{s}98", "age"]])) for s in "ab"]
+    assert len(frames.from_frames(*sides, frames.read_pairs(tmp_path / "seeds.csv", *sides)).pairs) == 2
+
+
 @pytest.mark.parametrize("name", ["joint", "keys", "a-b", "char"])
 def test_bad_names_of_features(name):
     text = pd.DataFrame(np.ones((1, 2)), index=["a0"])
