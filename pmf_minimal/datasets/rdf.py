@@ -1,7 +1,7 @@
 """Graphs from RDF files, N-Triples and Turtle, with rdflib; nothing is ever fetched from the network.
 
-rdflib holds a file in memory, about 1 kB a triple, and reads some ten thousand triples a second: practical up to a few
-million triples. Larger ones are better cut down to what is to be aligned, or turned into tables first.
+rdflib holds a file in memory: measured at 200,000 triples, 1.9 kB a triple, and 28,000 (N-Triples) or 19,000 (Turtle)
+triples a second on one CPU core. By that a million triples take some 2 GB and a minute. Larger ones are better cut down to what is to be aligned, or turned into tables first.
 """
 
 from __future__ import annotations
