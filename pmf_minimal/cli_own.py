@@ -45,7 +45,7 @@ def _read(left, right, features, seeds=None):
         for side, file in zip(tables, files, strict=True):
             side.features = {**side.features, name: frames.read_features(Path(file))}
     pairs = frames.read_pairs(seeds, *tables) if seeds else []
-    return frames.from_frames(*tables, pairs, f"{left.name} and {right.name}", pairs_from=seeds or "pairs")
+    return frames.from_frames(*tables, pairs, f"{left.name} and {right.name}")
 
 
 def _fresh(out: Path | None) -> Path:

@@ -59,7 +59,6 @@ def from_frames(
     right: Tables,
     pairs: Iterable = (),
     name: str = "own graphs",
-    pairs_from: str | Path = "pairs",
     network: str = "efficientnet-lite0",
     progress: bool = True,
 ) -> GraphPair:
@@ -72,7 +71,6 @@ def from_frames(
         left, right: the graphs.
         pairs: known pairs, (left entity, right entity); a DataFrame's first two columns, or a list of tuples.
         name: what messages call these graphs.
-        pairs_from: what messages call the pairs, such as the file that they come from.
         network: makes features of image files, see :func:`vision.features`.
         progress: show a bar while it does.
 
@@ -105,11 +103,7 @@ def from_frames(
         )
     numbers = [{e: i for i, e in enumerate(side.uris)} for side in sides]
     graphs = assemble(
-        name,
-        *sides,
-        _known(pairs, numbers, pairs_from),
-        list(relations),
-        _features(left, right, numbers, network, progress),
+        name, *sides, _known(pairs, numbers, name), list(relations), _features(left, right, numbers, network, progress)
     )
     graphs.notes += left.notes + right.notes
     return graphs
@@ -142,14 +136,14 @@ def _numbers(cells: np.ndarray, *vocabularies: dict[str, int]) -> np.ndarray:
     return np.array(columns, dtype=np.int64).T.reshape(-1, len(vocabularies))
 
 
-def _known(pairs: Iterable, numbers: list[dict[str, int]], where: str | Path) -> np.ndarray:
+def _known(pairs: Iterable, numbers: list[dict[str, int]], name: str) -> np.ndarray:
     """int64 ``[P, 2]``."""
     places = None
     if isinstance(pairs, pd.DataFrame):
         places = pairs.index if pairs.index.name == "place" else None  # as read_pairs gives them
         pairs = pairs.iloc[:, :2].itertuples(index=False)
     found, seen = [], (set(), set())
-    for row, pair in enumerate(pairs, start=1):
+    for row, pair in enumerate(pairs):
         pair = [str(e) for e in pair]
         place = f"{name}, pairs, row {row}" if places is None else places[row]
         for k, word in enumerate(("left", "right")):

@@ -39,7 +39,7 @@ def test_frames():
 
 @pytest.mark.parametrize(
     "pairs, kind, words",
-    [([("a0", "zzz")], errors.UnknownId, "pair 1"), ([("a0", "b0"), ("a0", "b1")], errors.DuplicateId, "pair 2")],
+    [([("a0", "zzz")], errors.UnknownId, "row 0"), ([("a0", "b0"), ("a0", "b1")], errors.DuplicateId, "row 1")],
 )
 def test_bad_pairs(pairs, kind, words):
     with pytest.raises(kind, match=words):
