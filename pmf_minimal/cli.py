@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from pmf_minimal.cli_data import InputError, data, user_errors
+from pmf_minimal.cli_experiment import experiment
 from pmf_minimal.cli_own import align, predict
 
 # Whatever needs PyTorch is imported where it is used: --help answers at once.
@@ -21,7 +22,7 @@ def main():
     """Align two multi-modal knowledge graphs by progressive modality freezing (PMF)."""
 
 
-for _command in (data, align, predict):
+for _command in (data, align, predict, experiment):
     main.add_command(_command)
 
 

@@ -6,6 +6,7 @@ import ctypes
 import math
 import sys
 import warnings
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -79,6 +80,7 @@ def fit(
     device: str = "auto",
     progress: bool = True,
     checkpoint: Path | None = None,
+    watch: Callable[[Training], None] | None = None,
 ) -> Run:
     """Train PMF on two graphs.
 
@@ -89,6 +91,7 @@ def fit(
         progress: show a bar while it runs.
         checkpoint: folder that receives the state after every epoch with a look at the selection pairs. If it
             holds a state, training goes on from there and ends as if it had never stopped.
+        watch: called with the training after every epoch, to look at it, not to change it.
 
     Returns:
         The run, its model on the device.
@@ -109,6 +112,8 @@ def fit(
             looked = training.step()
             bar.update()
             bar.set_postfix_str(training.remark)
+            if watch is not None:
+                watch(training)
             if looked and checkpoint is not None:
                 checkpoints.write(checkpoint, config, *training.state())
     training.model.load_state_dict(training.best)

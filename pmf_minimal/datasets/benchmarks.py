@@ -76,6 +76,7 @@ def load(
     images: str | Path | None = None,
     vectors: str | Path | None = None,
     words: int = 1000,
+    seed: int = 0,
 ) -> GraphPair:
     """Read a data set by name.
 
@@ -89,6 +90,7 @@ def load(
         vectors: file of word vectors (GloVe's text form) for the modality ``name``; with the translated names of DBP15K
             beside the data, ``char`` is there without it.
         words: length of the bags of words, the most frequent names of both graphs together (appendix A.4).
+        seed: of what is made up: the synthetic world, and who has a fault.
 
     Returns:
         The graphs with all known pairs and no split yet. A modality whose files are not there is absent, and ``notes`` says so.
@@ -98,7 +100,7 @@ def load(
             ``pmf_minimal.datasets.errors``. A DataWarning tells what was repaired (``pmf_minimal.datasets.layout``).
     """
     if name.startswith("synthetic/"):
-        return synthetic.named(name)
+        return synthetic.named(name, seed)
     name, plus, fault = name.partition("+")
     if plus:  # faults are put in after reading
         whole = load(name, root, images, vectors, words)
@@ -106,7 +108,7 @@ def load(
             raise DataError(
                 f"{name}+{fault}: no such data set; behind the plus may stand {', '.join(list(synthetic.NAMED)[1:])}"
             )
-        spoilt = spoil(whole, "image", **synthetic.NAMED[fault])
+        spoilt = spoil(whole, "image", **synthetic.NAMED[fault], seed=seed)
         spoilt.name = f"{name}+{fault}"
         return spoilt
     folder, root = find(name, root)

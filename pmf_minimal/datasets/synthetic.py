@@ -147,8 +147,8 @@ def _looks(rng: np.random.Generator, n: int, cluster: np.ndarray) -> np.ndarray:
     return centres[cluster] + 0.7 * rng.standard_normal((n, WAYS), dtype=np.float32)
 
 
-def named(name: str) -> GraphPair:
-    """A synthetic data set by name, such as ``synthetic/foreign``: see ``NAMED``.
+def named(name: str, seed: int = 0) -> GraphPair:
+    """A synthetic data set by name, such as ``synthetic/foreign``: see ``NAMED``; the seed makes the world.
 
     Raises:
         DataError: no such name.
@@ -156,6 +156,6 @@ def named(name: str) -> GraphPair:
     kind = name.removeprefix("synthetic/")
     if kind not in NAMED:
         raise DataError(f"unknown data set {name!r}; known are {', '.join(f'synthetic/{k}' for k in NAMED)}")
-    graphs = generate(spoilt={"image": NAMED[kind]} if NAMED[kind] else None)
+    graphs = generate(spoilt={"image": NAMED[kind]} if NAMED[kind] else None, seed=seed)
     graphs.name = name
     return graphs
