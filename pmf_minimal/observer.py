@@ -1,0 +1,138 @@
+"""What experiments measure: how good a run is in the end, and what happened to the features on the way."""
+
+from __future__ import annotations
+
+import pandas as pd
+import torch
+from scipy.stats import mannwhitneyu, spearmanr
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from pmf_minimal.config import PMFConfig
+from pmf_minimal.evaluation import evaluate
+from pmf_minimal.graphs import GraphPair
+from pmf_minimal.relevance import best_match
+from pmf_minimal.training import Training, fit
+
+
+def train_and_measure(graphs: GraphPair, config: PMFConfig, device: str = "cpu") -> tuple[dict, list[dict]]:
+    """Train with an observer.
+
+    Returns:
+        Measures, name -> number or None where there is nothing to measure: ``Hits@1``, ``Hits@10`` and ``MRR`` of the best epoch
+        on the test pairs, mean of both directions, for the joint embedding and, as ``Hits@1 image``, of each modality
+        alone; ``best epoch`` and its ``valid MRR``; and what :meth:`Observer.measure` gives. Then one dict per epoch, see ``Observer.history``.
+    """
+    observer = Observer(graphs)
+    run = fit(graphs, config, device, progress=False, watch=observer)
+    measures = observer.measure(run.graphs)
+    measures["best epoch"] = run.best_epoch
+    measures["valid MRR"] = run.history.get("valid MRR", pd.Series(dtype=float)).max()
+    for (embedding, _), row in evaluate(run.model, run.graphs, run.graphs.test, config).iterrows():
+        for metric, value in row.items():
+            name = metric if embedding == "joint" else f"{metric} {embedding}"
+            measures[name] = measures.get(name, 0.0) + float(value) / 2
+    return {k: None if pd.isna(v) else float(v) for k, v in measures.items()}, observer.history
+
+
+class Observer:
+    """What happens to the features while a model trains; it only looks.
+
+    Attributes:
+        history: one dict per epoch: thresholds, frozen shares, figures on validation pairs, added pairs and how many of those
+            that can be judged are right; where the truth is known, precision and recall of what is frozen.
+    """
+
+    def __init__(self, graphs: GraphPair):
+        self.history: list[dict] = []
+        self.counterpart = torch.full((graphs.num_nodes,), -1)
+        for i, j in ((0, 1), (1, 0)):
+            self.counterpart[graphs.pairs[:, i]] = graphs.pairs[:, j]
+        self.since: dict[str, Tensor] = {}
+        self.seeds = None
+
+    def __call__(self, training: Training) -> None:
+        keep = ("threshold", "frozen", "valid", "added", "loss joint")
+        row = {k: v for k, v in training.history[-1].items() if k == "epoch" or k.startswith(keep)}
+        train = training.probation.train.cpu()
+        if self.seeds is not None and len(train) > self.seeds:
+            added = train[self.seeds :]
+            judged = added[(self.counterpart[added] >= 0).any(dim=1)]
+            row |= {"judged": len(judged), "right": int((self.counterpart[judged[:, 0]] == judged[:, 1]).sum())}
+        self.seeds = len(train)
+        graphs, self.relevance = training.graphs, {m: w.cpu().clone() for m, w in training.model.relevance.items()}
+        for m, active in training.model.active.items():
+            frozen = (graphs.presence(m) & ~active).cpu()
+            since = self.since.setdefault(m, torch.zeros(len(frozen), dtype=torch.long))
+            since[frozen & (since == 0)] = training.epoch
+            since[~frozen] = 0  # thawed
+            if m in graphs.get("faults", {}):
+                row |= self._judge(graphs, m, frozen)
+        self.history.append({k: round(v, 6) for k, v in row.items()})
+
+    def _judge(self, graphs: GraphPair, m: str, frozen: Tensor) -> dict[str, float]:
+        """Precision and recall of freezing, among those who have the feature and a counterpart."""
+        bad = ~graphs.relevant[m].cpu()
+        known = graphs.presence(m).cpu() & (self.counterpart >= 0)
+        hit = int((frozen & bad & known).sum())
+        return {
+            f"precision {m}": hit / max(1, int((frozen & known).sum())),
+            f"recall {m}": hit / max(1, int((bad & known).sum())),
+        }
+
+    def measure(self, graphs: GraphPair) -> dict[str, float]:
+        """How things stand after the last epoch, per modality, among the test pairs of which both sides have the feature.
+
+        * ``frozen m``: share of the features that are frozen, of all entities;
+        * ``correlation m``, ``spread m``: Pearson correlation of the scores of both sides; their standard deviation;
+        * ``own cosine m, early``, ``late`` and ``never``: cosine of an entity's input feature to its counterpart's, mean over the
+          half of the frozen ones that was frozen first, over the other half, and over the rest; ``order``: its rank
+          correlation (Spearman) with the time of freezing. For images, since bags of words share no vocabulary;
+        * ``added``, ``precision added``: pairs of iterative learning, and the share of right ones among those that can be judged;
+        * where the truth is known ``AUC m``, ``AUC m, pairs``, ``AUC m, input``: how well the scores, the smaller score of a pair,
+          and the best cosine of the input features tell relevant features (pairs) from others; ``precision m``, ``recall m``.
+        """
+        out, test = {}, graphs.test.cpu()
+        last, rounds = self.history[-1], [row for row in self.history if row.get("judged")]
+        if rounds:
+            out["added"] = sum(row["added"] for row in rounds)
+            out["precision added"] = sum(row["right"] for row in rounds) / sum(row["judged"] for row in rounds)
+        for m, w in self.relevance.items():
+            present = graphs.presence(m).cpu()
+            pairs = test[present[test].all(dim=1)]
+            w_left, w_right = w[pairs[:, 0]], w[pairs[:, 1]]
+            out[f"frozen {m}"] = last[f"frozen {m}"]
+            out[f"spread {m}"] = float(torch.cat([w_left, w_right]).std())
+            out[f"correlation {m}"] = float(torch.corrcoef(torch.stack([w_left, w_right]))[0, 1])
+            if m != "image":
+                continue
+            x = normalize(graphs.features[m].cpu())
+            own = (x[pairs[:, 0]] * x[pairs[:, 1]]).sum(dim=1).repeat(2)
+            since = self.since[m][pairs.T.ravel()]
+            if (since > 0).any():
+                middle = since[since > 0].median()
+                out[f"own cosine {m}, early"] = float(own[(since > 0) & (since <= middle)].mean())
+                out[f"own cosine {m}, late"] = float(own[since > middle].mean())
+                out[f"own cosine {m}, never"] = float(own[since == 0].mean())
+                # Those never frozen come after all others.
+                order = torch.where(since > 0, since, since.max() + 1)
+                out[f"own cosine {m}, order"] = float(spearmanr(order, own).statistic)
+            if m in graphs.get("faults", {}):
+                out |= {f"{k} {m}": last[f"{k} {m}"] for k in ("precision", "recall")}
+                good = graphs.relevant[m].cpu()
+                alpha = torch.zeros(len(x))
+                left, right = x[: graphs.n_left], x[graphs.n_left :]
+                alpha[: graphs.n_left], alpha[graphs.n_left :] = best_match(left, right)
+                rows = pairs.ravel()
+                out[f"AUC {m}"] = auc(w[rows], good[rows])
+                out[f"AUC {m}, input"] = auc(alpha[rows], good[rows])
+                out[f"AUC {m}, pairs"] = auc(torch.minimum(w_left, w_right), good[pairs].all(dim=1))
+        return out
+
+
+def auc(score: Tensor, good: Tensor) -> float:
+    """Probability that a good one scores higher than another one, ties half; NaN where either kind is missing."""
+    if good.all() or not good.any():
+        return float("nan")
+    u = mannwhitneyu(score[good].double(), score[~good].double()).statistic
+    return float(u / (good.sum() * (~good).sum()))
