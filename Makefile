@@ -32,7 +32,7 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 .PHONY: help
 help: ## list the targets
 	@echo "Targets of this Makefile:"
-	@sed -n 's/^\([a-z]*\):.*## /\1 /p' Makefile | while read -r name text; do printf '  make %-8s  %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z]*\):.*## /\1 /p' Makefile | while read -r name text; do printf '  make %-12s  %s\n' "$$name" "$$text"; done
 
 # --- Set-up -------------------------------------------------------------------------------------------------------
 # Two stamps, since the pins take minutes to install and the package itself a second.
@@ -70,10 +70,15 @@ _build/html.stamp: $(EXECUTED) $(PAGES) $(VENV)/package.stamp
 	@touch $@
 
 .PHONY: refresh
-refresh: setup ## execute the notebooks and rewrite their committed outputs, the index of equations and the list of exercises
+refresh: setup ## execute the notebooks and rewrite their committed outputs and the generated pages
 	$(BIN)/python book/tools/execute.py $(NOTEBOOKS) --in-place
 	$(BIN)/python book/tools/equation_index.py
 	$(BIN)/python book/tools/exercise_list.py
+	$(BIN)/python book/tools/claims.py
+
+.PHONY: experiments
+experiments: setup ## run the experiments of chapters 9 to 16 again and compare with the stored results (an hour or two; goes on after a halt)
+	$(BIN)/python -m pmf_minimal experiment
 
 # --- Checks -------------------------------------------------------------------------------------------------------
 

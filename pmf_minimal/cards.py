@@ -253,6 +253,14 @@ def judge(table: pd.DataFrame, claim: dict) -> tuple[str, pd.DataFrame]:
     return "supported" if favour.all() else "partly" if favour.any() else "not supported", out
 
 
+def overview(rows: pd.DataFrame) -> pd.DataFrame:
+    """The comparisons of :func:`judge`, one line each and a column per data set: difference with its interval, and outcome."""
+    words = [f"{r['mean']:+.3f} [{r['low']:+.3f}, {r['high']:+.3f}] {r['outcome']}" for _, r in rows.iterrows()]
+    table = rows.assign(words=words).pivot(index="comparison", columns="dataset", values="words")
+    order = {axis: list(dict.fromkeys(rows[axis])) for axis in ("comparison", "dataset")}
+    return table.loc[order["comparison"], order["dataset"]].fillna("").rename_axis(None, axis=1)
+
+
 def results(card: dict, table: pd.DataFrame) -> dict:
     """What a card says about its runs: who computed, how long, every cell's Hits@1, every verdict."""
     figures = summary(table).reset_index()

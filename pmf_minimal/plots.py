@@ -28,20 +28,84 @@ def figure(columns: int = 1, width: float = 7.5, height: float = 3.0):
     return plt.subplots(1, columns, figsize=(width, height), layout="constrained")
 
 
-def show(fig, alt: str, caption: str) -> HTML:
+def show(fig, alt: str, caption: str, data: pd.DataFrame | None = None) -> HTML:
     """A Matplotlib figure as a page element with alternative text and caption.
 
     Args:
         fig: the figure; it is closed.
         alt: what the picture holds, for those who cannot see it.
         caption: what to see in it.
+        data: the numbers that it shows, to be downloaded as CSV.
     """
     sns.despine(fig)
     buffer = io.BytesIO()
     fig.savefig(buffer, format="png", metadata={"Software": None})
     plt.close(fig)
     picture = f'<img src="{_uri(buffer.getvalue())}" alt="{html.escape(alt, quote=True)}" style="max-width:100%">'
-    return _element(picture, caption)
+    return _element(picture, caption, data)
+
+
+def intervals(table: pd.DataFrame, label: str = "Hits@1", reference: str | None = None, columns: int = 2):
+    """Means with their intervals, a panel for each data set: the figure.
+
+    Args:
+        table: index (dataset, variant), columns mean, low, high, as ``cards.summary`` gives it.
+        label: what is measured.
+        reference: a variant, or a number, that a dashed line shows for comparison.
+        columns: panels side by side.
+    """
+    variants = list(dict.fromkeys(table.index.get_level_values(1)))
+    fig, axes = _panels(table, columns, 0.32 * len(variants) + 0.9)
+    for axis, (dataset, part) in axes:
+        part = part.droplevel(0).reindex(variants)
+        spread = [part["mean"] - part["low"], part["high"] - part["mean"]]
+        axis.errorbar(part["mean"], range(len(part)), xerr=spread, fmt="o", ms=5, capsize=3, color="#0173b2")
+        if reference is not None:
+            at = part["mean"].get(reference) if isinstance(reference, str) else reference
+            axis.axvline(at, color="#555555", lw=1, ls="--", zorder=0)
+        axis.set(title=dataset, xlabel=label, yticks=range(len(part)), yticklabels=variants)
+        axis.grid(axis="y", color="#eeeeee")
+        axis.set_axisbelow(True)
+    axis.invert_yaxis()  # the panels share it
+    return fig
+
+
+def bands(table: pd.DataFrame, label: str = "Hits@1", columns: int = 2, log: bool = False):
+    """Means along a setting, with their intervals as bands, a panel for each data set: the figure.
+
+    Args:
+        table: index (dataset, series, setting), columns mean, low, high; the third level's name is the axis label.
+        label: what is measured.
+        columns: panels side by side.
+        log: a logarithmic axis for the setting.
+    """
+    fig, axes = _panels(table, columns, 2.6)
+    for axis, (dataset, part) in axes:
+        for (series, line), style in zip(
+            part.droplevel(0).groupby(level=0, sort=False), ("o-", "s--", "^:", "D-.", "v-"), strict=False
+        ):
+            line = line.droplevel(0).sort_index()
+            (drawn,) = axis.plot(line.index, line["mean"], style, ms=4, label=series)
+            axis.fill_between(line.index, line["low"], line["high"], color=drawn.get_color(), alpha=0.18, lw=0)
+        axis.set(title=dataset, xlabel=table.index.names[2], ylabel=label)
+        if log:
+            axis.set_xscale("log")
+    axis.legend(frameon=False, fontsize=9)
+    return fig
+
+
+def _panels(table: pd.DataFrame, columns: int, height: float):
+    """A figure with a panel for each value of the table's first level, and (axis, (value, rows)) for each."""
+    groups = list(table.groupby(level=0, sort=False))
+    columns = min(columns, len(groups))
+    rows = -(-len(groups) // columns)
+    sns.set_theme(context="notebook", style="ticks", palette="colorblind", rc=STYLE)
+    fig, axes = plt.subplots(
+        rows, columns, figsize=(9, rows * height), sharey=True, squeeze=False, layout="constrained"
+    )
+    for axis in axes.flat[len(groups) :]:
+        axis.remove()
+    return fig, list(zip(axes.flat, groups, strict=False))
 
 
 def cards(items: Iterable[dict], caption: str) -> HTML:
@@ -115,11 +179,14 @@ def _face(picture: Image.Image | None, name: str) -> str:
     return f'<img src="{_uri(buffer.getvalue(), "webp")}" alt="picture of: {html.escape(name, quote=True)}" width="48" height="48">'
 
 
-def _uri(data: bytes, kind: str = "png") -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+def _uri(data: bytes, kind: str = "png", group: str = "image") -> str:
+    return f"data:{group}/{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def _element(body: str, caption: str) -> HTML:
+def _element(body: str, caption: str, data: pd.DataFrame | None = None) -> HTML:
+    link = ""
+    if data is not None:
+        link = f' <a download="figure.csv" href="{_uri(data.to_csv().encode(), "csv", "text")}">The numbers as CSV</a>'
     return HTML(
-        f'<figure style="margin:0">{body}<figcaption style="padding-top:.4em">{html.escape(caption)}</figcaption></figure>'
+        f'<figure style="margin:0">{body}<figcaption style="padding-top:.4em">{html.escape(caption)}{link}</figcaption></figure>'
     )

@@ -1,0 +1,146 @@
+"""The grid of experiments: cached by content, taken up again after a kill, the same by any number of processes or by Dask."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+import torch
+import yaml
+from click.testing import CliRunner
+
+from pmf_minimal import cards, experiments
+from pmf_minimal.cli import main
+from pmf_minimal.config import PRESETS
+from pmf_minimal.experiments import Cell
+
+TINY = PRESETS["paper"].but(dim=8, epochs=4, batch_size=200, scoring_start=2, scoring_end=3, evaluate_every=2, lr=0.01)
+CARD = {
+    "title": "A small one",
+    "question": "Does it run?",
+    "chapter": "notebooks/10_ablations",
+    "preset": "paper",
+    "settings": {"dim": 8, "epochs": 4, "batch_size": 200, "scoring_start": 2, "scoring_end": 3, "evaluate_every": 2},
+    "datasets": ["synthetic/foreign"],
+    "seeds": 5,
+    "variants": {"a": {}, "b": {"scoring": "off"}},
+    "claims": [{"claim": 2, "says": "a helps", "rule": [{"more": "a", "less": "b"}]}],
+}
+
+
+@pytest.fixture
+def grid():
+    return [Cell("emoji/fr_en+hard", v, TINY.but(**c)) for v, c in (("PMF", {}), ("oracle", {"scoring": "oracle"}))]
+
+
+def numbers(table):
+    return table.drop(columns="seconds")
+
+
+def test_a_row_holds_everything(grid, tmp_path):
+    table, epochs = experiments.run(grid, tmp_path, progress=False)
+    assert table["variant"].tolist() == ["PMF", "oracle"]
+    row = table.iloc[1]
+    assert 0 <= row["Hits@1"] <= row["Hits@10"] <= 1 and row["AUC image"] == 1.0
+    assert row["precision image"] == row["recall image"] == 1.0
+    config = json.loads(TINY.but(scoring="oracle").to_json())
+    assert row["config.scoring"] == "oracle" and {f"config.{k}" for k in config} <= set(table.columns)
+    assert torch.__version__ in row["versions"] and "core" in row["machine"]
+    assert epochs.groupby("variant").size().tolist() == [4, 4]
+    assert {"frozen image", "threshold image", "precision image"} <= set(epochs.columns)
+
+
+def test_what_was_run_is_not_run_again(grid, tmp_path, monkeypatch):
+    first, _ = experiments.run(grid, tmp_path, progress=False)
+    monkeypatch.setattr(experiments, "run_cell", lambda *args: pytest.fail("it ran again"))
+    again, _ = experiments.run(grid[::-1], tmp_path, progress=False)
+    pd.testing.assert_frame_equal(again.iloc[::-1].reset_index(drop=True), first, check_like=True)
+
+
+def test_key_depends_on_all_that_counts(grid, monkeypatch):
+    cell = grid[0]
+    keys = {experiments.key(cell)}
+    for other in (
+        Cell("emoji/fr_en+foreign", "PMF", TINY),
+        Cell("emoji/fr_en+hard", "PMF", TINY.but(lr=0.02)),
+        Cell("emoji/fr_en+hard", "PMF", TINY.but(seed=1)),
+    ):
+        keys.add(experiments.key(other))
+    monkeypatch.setattr(experiments, "code_fingerprint", lambda: "other code")
+    keys.add(experiments.key(cell))
+    assert len(keys) == 5
+    monkeypatch.undo()
+    assert experiments.key(Cell(cell.dataset, "another name", cell.config)) == experiments.key(cell)
+
+
+def test_fingerprint_of_code_ignores_comments(tmp_path, monkeypatch):
+    for name in experiments.COMPUTES.split():
+        (tmp_path / f"{name}.py").write_text('"""A module."""\nx = 1\n')
+    monkeypatch.setattr(experiments, "__file__", str(tmp_path / "experiments.py"))
+    plain = experiments.code_fingerprint.__wrapped__()
+    (tmp_path / "losses.py").write_text('"""Another text."""\n# a comment\nx  =  1\n')
+    assert experiments.code_fingerprint.__wrapped__() == plain
+    (tmp_path / "losses.py").write_text('"""A module."""\nx = 2\n')
+    assert experiments.code_fingerprint.__wrapped__() != plain
+
+
+def test_seeds_draw_worlds_and_faults_anew():
+    prints = {
+        experiments.data_fingerprint(name, None, seed)
+        for name in ("synthetic/foreign", "emoji/fr_en+foreign")
+        for seed in (0, 1)
+    }
+    assert len(prints) == 4
+    assert experiments.made_up("synthetic/clean") and not experiments.made_up("emoji/fr_en")
+
+
+def test_processes_and_dask_give_the_same(grid, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    here, _ = experiments.run(grid, tmp_path / "one", progress=False)
+    two, _ = experiments.run(grid, tmp_path / "two", jobs=2, progress=False)
+    pd.testing.assert_frame_equal(numbers(two), numbers(here))
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        far, _ = experiments.run(grid, tmp_path / "dask", dask=cluster.scheduler_address, progress=False)
+    pd.testing.assert_frame_equal(numbers(far), numbers(here))
+
+
+def test_killed_and_taken_up_again(tmp_path):
+    (tmp_path / "card.yaml").write_text(yaml.safe_dump(CARD))
+    command = [sys.executable, "-m", "pmf_minimal", "experiment", str(tmp_path / "card.yaml"), "--jobs", "1"]
+    command += ["--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "out")]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while len(list((tmp_path / "cache").glob("*.json"))) < 2 and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").glob("*.json")}
+    assert 2 <= len(done) < 10 and not (tmp_path / "out").exists()
+    end = subprocess.run(command, capture_output=True, text=True)
+    assert end.returncode == 0, end.stderr
+    assert "claim 2: a helps" in end.stdout
+    assert all(file.stat().st_mtime_ns == at for file, at in done.items())
+    assert len(pd.read_csv(tmp_path / "out" / "card.csv")) == 10
+
+
+def test_command_line_names_the_mistake(tmp_path):
+    runner = CliRunner()
+    result = runner.invoke(main, ["experiment", "ablation"])
+    assert result.exit_code == 2 and "no such card" in result.output
+    (tmp_path / "card.yaml").write_text(yaml.safe_dump(CARD | {"settings": {"epochs": 0}}))
+    result = runner.invoke(main, ["experiment", str(tmp_path / "card.yaml")])
+    assert result.exit_code == 2 and "epochs=0" in result.output
+
+
+def test_a_stored_run_comes_out_again(tmp_path):
+    """One run of every card, the same as stored: within what another machine's arithmetic changes."""
+    for name in cards.names():
+        card = cards.read(name)
+        if name == "long_training":
+            continue  # minutes
+        cell = cards.cells(card)[0]
+        live, _ = experiments.run([cell], tmp_path, progress=False)
+        stored = cards.runs(name).query("dataset == @cell.dataset and variant == @cell.variant and seed == 0")
+        assert abs(live["Hits@1"].item() - stored["Hits@1"].item()) < 0.03, name
