@@ -11,7 +11,14 @@ from pmf_minimal.observer import Observer, auc, train_and_measure
 from pmf_minimal.training import fit
 
 CONFIG = PRESETS["quick"].but(
-    dim=16, epochs=8, batch_size=500, scoring_start=2, scoring_end=6, evaluate_every=4, threshold_start=0.3
+    dim=16,
+    epochs=8,
+    batch_size=500,
+    scoring_start=2,
+    scoring_end=6,
+    evaluate_every=4,
+    threshold_start=0.8,
+    threshold_max=0.95,
 )
 
 
