@@ -298,7 +298,8 @@ def write(card: str, table: pd.DataFrame, epochs: pd.DataFrame) -> None:
     table.round(dict.fromkeys(digits, 4)).to_csv(CARDS / f"{card}.csv", index=False)
     if content.get("history"):
         columns = ["dataset", "variant", "seed", "epoch", *content["history"]]
-        epochs.reindex(columns=columns).round(4).to_csv(CARDS / f"{card}.history.csv", index=False)
+        epochs = epochs.reindex(columns=columns).dropna(subset=content["history"], how="all")
+        epochs.round(4).to_csv(CARDS / f"{card}.history.csv", index=False)
     path = CARDS / f"{card}.yaml"
     head = path.read_text(encoding="utf-8").partition(RESULTS)[0].rstrip("\n") + "\n"
     found = yaml.safe_dump({"results": results(content, runs(card))}, sort_keys=False, allow_unicode=True, width=120)

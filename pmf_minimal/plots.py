@@ -87,7 +87,9 @@ def bands(table: pd.DataFrame, label: str = "Hits@1", columns: int = 2, log: boo
             line = line.droplevel(0).sort_index()
             (drawn,) = axis.plot(line.index, line["mean"], style, ms=4, label=series)
             axis.fill_between(line.index, line["low"], line["high"], color=drawn.get_color(), alpha=0.18, lw=0)
-        axis.set(title=dataset, xlabel=table.index.names[2], ylabel=label)
+        axis.set(title=dataset, xlabel=table.index.names[2])
+        if axis.get_subplotspec().is_first_col():
+            axis.set_ylabel(label)
         if log:
             axis.set_xscale("log")
     axis.legend(frameon=False, fontsize=9)

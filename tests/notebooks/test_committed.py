@@ -51,6 +51,16 @@ def test_as_make_refresh_writes_it(path):
 
 
 @each_notebook
+def test_fences_and_folds_are_closed(path):
+    """One that is left open swallows the rest of its cell, headings and exercises included."""
+    for cell in read(path).cells:
+        if cell.cell_type == "markdown":
+            fences = re.findall(r"^ *```", cell.source, re.MULTILINE)
+            assert len(fences) % 2 == 0, f"a block of code is not closed after {cell.source[:60]!r}"
+            assert cell.source.count("<details>") == cell.source.count("</details>"), cell.source[:60]
+
+
+@each_notebook
 def test_outputs_are_small_and_name_no_machine(path):
     for number, cell in enumerate(code_cells(path), 1):
         text = json.dumps(cell.outputs)

@@ -1,0 +1,63 @@
+"""Figures: what they show is what the table says, and the table can be taken along."""
+
+import base64
+import io
+
+import pandas as pd
+import pytest
+from bs4 import BeautifulSoup
+from matplotlib import pyplot as plt
+
+from pmf_minimal import plots
+
+
+@pytest.fixture
+def table():
+    index = pd.MultiIndex.from_product([["d", "e"], ["b", "a"]], names=["dataset", "variant"])
+    return pd.DataFrame(
+        {"mean": [0.5, 0.6, 0.2, 0.3], "low": [0.4, 0.5, 0.1, 0.2], "high": [0.7, 0.8, 0.3, 0.4]}, index=index
+    )
+
+
+def test_intervals_show_every_cell(table):
+    fig = plots.intervals(table, reference="a")
+    assert [axis.get_title(loc="left") for axis in fig.axes] == ["d", "e"]
+    for axis, dataset in zip(fig.axes, ["d", "e"], strict=True):
+        points, (bars,) = axis.containers[0][0], axis.containers[0][2]
+        assert points.get_xdata().tolist() == table.loc[dataset, "mean"].tolist()
+        ends = [[segment[0][0], segment[1][0]] for segment in bars.get_segments()]
+        assert pytest.approx(ends[0]) == table.loc[(dataset, "b"), ["low", "high"]].tolist()
+        assert [label.get_text() for label in axis.get_yticklabels()] == ["b", "a"]
+        bottom, top = axis.get_ylim()
+        assert bottom > top  # the first variant is above
+        dashed = [line for line in axis.lines if line.get_linestyle() == "--"]
+        assert dashed[0].get_xdata()[0] == table.loc[(dataset, "a"), "mean"]
+    plt.close(fig)
+
+
+def test_a_panel_without_a_variant_leaves_its_place_empty(table):
+    fig = plots.intervals(table.drop(("e", "a")))
+    assert len(fig.axes) == 2 and len(fig.axes[1].get_yticklabels()) == 2
+    plt.close(fig)
+
+
+def test_bands_go_along_the_setting():
+    index = pd.MultiIndex.from_tuples([("d", "s", 3), ("d", "s", 1), ("d", "t", 1)], names=["dataset", "series", "δ"])
+    fig = plots.bands(pd.DataFrame({"mean": [0.3, 0.1, 0.5], "low": 0.0, "high": 1.0}, index=index))
+    (axis,) = fig.axes
+    assert axis.get_xlabel() == "δ"
+    assert [line.get_xdata().tolist() for line in axis.lines] == [[1, 3], [1]]
+    assert axis.lines[0].get_ydata().tolist() == [0.1, 0.3]
+    assert len({line.get_linestyle() for line in axis.lines}) == 2  # told apart without colours
+    plt.close(fig)
+
+
+def test_the_numbers_of_a_figure_can_be_downloaded(table):
+    fig, _ = plots.figure()
+    page = BeautifulSoup(plots.show(fig, alt='a "b"', caption="c", data=table).data, "html.parser")
+    assert page.img["alt"] == 'a "b"'
+    link = page.find("a", download=True)
+    content = base64.b64decode(link["href"].partition("base64,")[2])
+    pd.testing.assert_frame_equal(pd.read_csv(io.BytesIO(content), index_col=[0, 1]), table)
+    fig, _ = plots.figure()
+    assert "<a" not in plots.show(fig, alt="a", caption="c").data
