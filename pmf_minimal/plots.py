@@ -91,7 +91,10 @@ def bands(table: pd.DataFrame, label: str = "Hits@1", columns: int = 2, log: boo
         if axis.get_subplotspec().is_first_col():
             axis.set_ylabel(label)
         if log:
+            places = sorted(set(table.index.get_level_values(2)))
             axis.set_xscale("log")
+            axis.set_xticks(places, [f"{place:g}" for place in places])
+            axis.minorticks_off()
     axis.legend(frameon=False, fontsize=9)
     return fig
 
