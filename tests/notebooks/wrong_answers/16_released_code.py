@@ -7,16 +7,25 @@ WRONG = [
         ("a_from_paper, a_from_code, together = -0.10, 0.05, 0.05", "the interaction's formula"),
     ],
     [
-        ("steady = set(both[both['clear']]['row'])", "clear somewhere"),
-        ("steady = set(rows)", "too many"),
+        (
+            "flattery = lambda v, t: (t.gather(0, v.argmax(dim=0)[None])[0] - t.max(dim=0).values).mean()",
+            "The sign",
+        ),
+        (
+            "flattery = lambda v, t: t.mean(dim=1).max() - t.mean(dim=1)[v.mean(dim=1).argmax()]",
+            "one look for all seeds",
+        ),
+        ("flattery = lambda v, t: t.max() - t.max()", "with itself"),
     ],
     [
         (
-            "with_the_rest = (released[(released['dataset'] == 'emoji/fr_en+missing') & (released['variant'] == 'released')]"
-            "['Hits@1'].mean() - paper[(paper['dataset'] == 'emoji/fr_en+missing') & (paper['variant'] == 'paper')]"
-            "['Hits@1'].mean())",
-            "both together",
+            "agrees = lambda added, kept, row: (added.xs(row, level='variant')['outcome'] == 'for').all()",
+            "look at both tables",
         ),
-        ("with_the_rest = 0.5", "B alone"),
+        (
+            "agrees = lambda added, kept, row: all((t.loc['d'].loc[row, 'outcome'] == 'for') for t in (added, kept))",
+            "look at",
+        ),
+        ("agrees = lambda added, kept, row: False", "for everywhere"),
     ],
 ]
