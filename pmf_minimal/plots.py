@@ -45,7 +45,7 @@ def show(fig, alt: str, caption: str, data: pd.DataFrame | None = None) -> HTML:
     return _element(picture, caption, data)
 
 
-def intervals(table: pd.DataFrame, label: str = "Hits@1", reference: str | None = None, columns: int = 2):
+def intervals(table: pd.DataFrame, label: str = "Hits@1", reference: str | float | None = None, columns: int = 2):
     """Means with their intervals, a panel for each data set: the figure.
 
     Args:
