@@ -38,6 +38,8 @@ def fault(caption, table):
         return "has no intervals and does not say that it shows one run"
     if not (table["low"] <= table["high"]).any():
         return "has empty intervals"
+    if "n" in table and table["n"].max() < 5:
+        return "rests on fewer than five seeds"
     if "95 %" not in caption:
         return "does not say that its bars or bands are 95 % intervals"
     return None
@@ -74,4 +76,5 @@ def test_a_figure_without_intervals_is_found(tmp_path):
     assert "no intervals" in drawn("Means.", None)
     assert "no intervals" in drawn("Means with 95 % intervals.", table[["mean"]])
     assert "empty" in drawn("Means with 95 % intervals.", table.assign(low=None))
+    assert "fewer" in drawn("Means with 95 % intervals.", table.assign(n=3))
     assert "95 %" in drawn("Means.", table)
