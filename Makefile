@@ -75,6 +75,7 @@ refresh: setup ## execute the notebooks and rewrite their committed outputs and 
 	$(BIN)/python book/tools/equation_index.py
 	$(BIN)/python book/tools/exercise_list.py
 	$(BIN)/python book/tools/claims.py
+	$(BIN)/python book/tools/errata.py
 
 .PHONY: experiments
 experiments: setup ## run the experiments of chapters 9 to 16 again and compare with the stored results (an hour or two; goes on after a halt)
