@@ -103,7 +103,9 @@ def main():
     where.add_argument("--in-place", action="store_true")
     parser.add_argument("-p", dest="parameters", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
     args = parser.parse_args()
-    paths = [path for given in args.notebooks for path in (sorted(given.glob("*.ipynb")) if given.is_dir() else [given])]
+    paths = [
+        path for given in args.notebooks for path in (sorted(given.glob("*.ipynb")) if given.is_dir() else [given])
+    ]
     parameters = {name: yaml.safe_load(value) for name, value in args.parameters}  # "1" is a number, "smoke" a word
     if args.in_place and parameters:
         parser.error("--in-place writes what is committed, which has its own parameters: no -p with it")
