@@ -70,7 +70,8 @@ _build/html.stamp: $(EXECUTED) $(PAGES) $(VENV)/package.stamp
 	@touch $@
 
 .PHONY: refresh
-refresh: setup ## execute the notebooks and rewrite their committed outputs and the generated pages
+refresh: setup ## execute the notebooks and rewrite their set-up cells, committed outputs and the generated pages
+	$(BIN)/python book/tools/setup_cell.py
 	$(BIN)/python book/tools/execute.py $(NOTEBOOKS) --in-place
 	$(BIN)/python book/tools/equation_index.py
 	$(BIN)/python book/tools/exercise_list.py

@@ -1,30 +1,47 @@
 """Each chapter as Colab runs it: the package is not installed, the folder is empty, there is no clone of the repository.
 
-A fresh virtual environment stands in for Colab. It sees what Colab brings or pip fetches, but neither `pmf_minimal` nor
-the optional extras; `google.colab` is a fake; and the package's wheel, built here, is what the first cell installs.
-Nothing is fetched: pip has no index.
+A fresh virtual environment stands in for Colab. It sees Jupyter's kernel and what the package declares to need, with
+what those need, but neither `pmf_minimal` nor its optional extras; `google.colab` is a fake; and the package's wheel,
+built here, is what the first cell installs. Nothing is fetched: pip has no index.
 """
 
 import json
 import shutil
 import subprocess
 import sys
-import sysconfig
-from pathlib import Path
+import tomllib
+from importlib import metadata
 
 import nbformat
 import papermill
 import pytest
-from bookfiles import NOTEBOOKS, name, read
+from bookfiles import NOTEBOOKS, ROOT, name, read
 from nbformat.v4 import new_code_cell, new_notebook
+from packaging.requirements import Requirement
 from papermill.exceptions import PapermillExecutionError
 from setup_cell import CELL, URL, setup_cell
 from wheels import build
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for Colab is made of symbolic links")
 
-HIDDEN = ("pmf_minimal", "pmf-minimal", "__editable__", "__pycache__")
-EXTRAS = ("rdflib", "efficientnet", "resvg", "distributed")  # only in the package's extras: a chapter asks pip for them
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+BROUGHT = ["pip", "ipykernel", "ipywidgets", *PROJECT["dependencies"]]
+EXTRAS = [*PROJECT["optional-dependencies"]["rdf"], *PROJECT["optional-dependencies"]["images"]]
+
+
+def installed(requirements):
+    """Where the packages lie that these requirements lead to: name in site-packages -> path."""
+    names, found, waiting = set(), {}, list(requirements)
+    while waiting:
+        requirement = Requirement(waiting.pop())
+        if requirement.name in names or requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        names.add(requirement.name)
+        distribution = metadata.distribution(requirement.name)
+        tops = {file.parts[0] for file in distribution.files} - {"..", "__pycache__"}
+        found |= {top: distribution.locate_file(top) for top in tops}
+        waiting += distribution.requires or []
+    return found
 
 
 class Colab:
@@ -35,13 +52,10 @@ class Colab:
         (self.wheel,) = build(folder, "--wheel").glob("*.whl")
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder / "venv")], check=True)
         (self.site,) = (folder / "venv" / "lib").glob("python3*/site-packages")
-        for shelf in ("seen", "extras"):
+        for shelf, requirements in (("seen", BROUGHT), ("extras", EXTRAS)):
             (folder / shelf).mkdir()
-        for path in {Path(sysconfig.get_path(key)) for key in ("purelib", "platlib")}:
-            for entry in path.iterdir():
-                if not entry.name.startswith(HIDDEN):
-                    shelf = "extras" if entry.name.startswith(EXTRAS) else "seen"
-                    (folder / shelf / entry.name).symlink_to(entry)
+            for top, path in installed(requirements).items():
+                (folder / shelf / top).symlink_to(path)
         (self.site / "google").mkdir()
         (self.site / "google" / "colab.py").write_text("")
         # A path that does not exist is passed over: `run` decides whether the extras are there.
@@ -107,8 +121,9 @@ def test_the_stand_in_has_the_wheel_and_nothing_of_the_repository(colab, monkeyp
         ((CELL, "open('../notebooks/ruff.toml')"), "No such file or directory"),
         ((CELL, "open('book/references.bib')"), "No such file or directory"),
         ((CELL, "import rdflib"), "No module named 'rdflib'"),
+        ((CELL, "import bs4"), "No module named 'bs4'"),
     ],
-    ids=["without the set-up cell", "whose installation fails", "beside the notebook", "in the root", "an extra"],
+    ids=["no set-up cell", "failing installation", "beside the notebook", "in the root", "an extra", "ours alone"],
 )
 def test_what_works_only_beside_the_repository_fails(colab, monkeypatch, sources, error):
     with pytest.raises(PapermillExecutionError, match=error):
