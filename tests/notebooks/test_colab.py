@@ -22,7 +22,10 @@ from papermill.exceptions import PapermillExecutionError
 from setup_cell import CELL, URL, setup_cell
 from wheels import build
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for Colab is made of symbolic links")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for Colab is made of symbolic links"),
+    pytest.mark.timeout(600),  # seconds on a machine that is busy with other things too
+]
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 BROUGHT = ["pip", "ipykernel", "ipywidgets", *PROJECT["dependencies"]]
@@ -90,6 +93,7 @@ class Colab:
             kernel_name="colab",
             cwd=str(self.folder / "content"),
             execution_timeout=200,
+            start_timeout=200,
             progress_bar=False,
             extra_arguments=["--IPKernelApp.log_level=ERROR"],
         )
