@@ -74,6 +74,7 @@ refresh: setup ## execute the notebooks and rewrite their committed outputs and 
 	$(BIN)/python book/tools/execute.py $(NOTEBOOKS) --in-place
 	$(BIN)/python book/tools/equation_index.py
 	$(BIN)/python book/tools/exercise_list.py
+	$(BIN)/python book/tools/figure_list.py
 	$(BIN)/python book/tools/claims.py
 
 .PHONY: experiments
