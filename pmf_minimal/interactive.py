@@ -149,7 +149,7 @@ def slider(
         if name in (pictures or {}):
             grey = GREY if isinstance(value, str) or math.isnan(value) else ""
             faces.append(
-                '<div style="width:5em;font-size:.8em;text-align:center;line-height:1.3;overflow-wrap:anywhere">'
+                '<div style="width:5.6em;font-size:.8em;text-align:center;line-height:1.3;overflow-wrap:anywhere">'
                 f'<div data-face style="{grey}">{_face(pictures[name], str(name))}</div>{sample}{label}<br>{shown}</div>'
             )
         else:

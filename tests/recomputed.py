@@ -177,9 +177,9 @@ def film():
             for side in (slice(None, n), slice(n, None)):
                 w[side] = torch.relu((alpha[side] - delta) / (alpha[side].max() - delta))
         frozen = (has & (w == 0)).sum().item() / has.sum().item()
-        epochs[epoch] = {"threshold δ": delta, "frozen share": frozen} | dict(
-            zip(graphs.entity_names[:n], w[:n].tolist(), strict=True)
-        )
+        # only emoji have pictures, and each has a name of its own
+        own = {graphs.entity_names[i]: w[i].item() for i in range(n) if has[i]}
+        epochs[epoch] = {"threshold δ": delta, "frozen share": frozen} | own
         training.step()
     return TRAINED, lambda position: epochs[int(position)]
 

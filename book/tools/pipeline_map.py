@@ -21,7 +21,7 @@ BOXES = {
     "03_relevance": ("Relevance", "scores w", 2, 0),
     "04_freezing": ("Freezing", "mask F", 3, 0),
     "05_fusion": ("Fusion", "joint vectors", 3, 1),
-    "06_losses": ("Losses", "L = CM + CKG", 2, 1),
+    "06_losses": ("Losses", "loss L", 2, 1),
     "07_training": ("Training", "gradients", 1, 1),
     "08_alignment": ("Alignment", "matches", 3, 2),
     "09_iterative": ("Iteration", "new seeds", 2, 2),
@@ -39,8 +39,8 @@ ARROWS = [
     ("08_alignment", "09_iterative", ""),
     ("09_iterative", "06_losses", "now and then"),
 ]
-# A phone shows 400 units in some 350 pixels: letters of 12 can be read there.
-WIDTH, HEIGHT, STEP_X, STEP_Y = 88, 44, 104, 70
+# A narrow phone shows these 370 units in some 310 pixels: letters of 13 can be read there.
+WIDTH, HEIGHT, STEP_X, STEP_Y = 83, 44, 95, 70
 
 ALT = (
     "Map of the method. Graphs, encoders, relevance, freezing, fusion, losses, training, and from there back to the "
@@ -89,10 +89,10 @@ def drawing(here):
     size = f"0 0 {3 * STEP_X + WIDTH + 2} {2 * STEP_Y + HEIGHT + 2}"
     return (
         '<figure class="drawing map">'
-        f'<svg role="group" aria-label="{ALT}" viewBox="{size}" font-family="sans-serif" font-size="12">'
+        f'<svg role="group" aria-label="{ALT}" viewBox="{size}" font-family="sans-serif" font-size="13">'
         f"{''.join(arrows)}{''.join(boxes)}</svg>"
         "<figcaption>The method as a map, after Fig. 2 of the paper. Each box is a chapter, and says below its name what "
-        "comes out of it; you are in the dark one.</figcaption></figure>"
+        "comes out of it; you are in the filled one.</figcaption></figure>"
     )
 
 
