@@ -39,7 +39,7 @@ ARROWS = [
     ("08_alignment", "09_iterative", ""),
     ("09_iterative", "06_losses", "now and then"),
 ]
-# A narrow phone shows these 370 units in some 310 pixels: letters of 13 can be read there.
+# A narrow phone shows these 370 units in some 310 pixels: letters of 13, some 11 pixels, can be read there.
 WIDTH, HEIGHT, STEP_X, STEP_Y = 83, 44, 95, 70
 
 ALT = (
@@ -82,7 +82,7 @@ def drawing(here):
             f'<a href="{chapter}.html"{current}>'
             f'<rect x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="6" stroke="currentColor" '
             f'fill="{fill}"/>'
-            f'<text x="{x + WIDTH / 2:g}" y="{y + 19}" font-size="13.5" font-weight="bold" text-anchor="middle" fill="{ink}">'
+            f'<text x="{x + WIDTH / 2:g}" y="{y + 19}" font-weight="bold" text-anchor="middle" fill="{ink}">'
             f"{label(chapter)}</text>"
             f'<text x="{x + WIDTH / 2:g}" y="{y + 36}" text-anchor="middle" fill="{ink}">{html.escape(out)}</text></a>'
         )
