@@ -75,6 +75,7 @@ refresh: setup ## execute the notebooks and rewrite their set-up cells, committe
 	$(BIN)/python book/tools/execute.py $(NOTEBOOKS) --in-place
 	$(BIN)/python book/tools/equation_index.py
 	$(BIN)/python book/tools/exercise_list.py
+	$(BIN)/python book/tools/figure_list.py
 	$(BIN)/python book/tools/claims.py
 	$(BIN)/python book/tools/errata.py
 

@@ -14,6 +14,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pipeline_map
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -38,6 +40,8 @@ def stage(notebooks, source):
         (source / "notebooks" / relative).parent.mkdir(parents=True, exist_ok=True)
         origin = notebooks / relative if path.suffix == ".ipynb" else path
         shutil.copy(origin, source / "notebooks" / relative)
+    for chapter in pipeline_map.BOXES:
+        pipeline_map.draw(source / "notebooks" / f"{chapter}.ipynb")
 
     # The script finds its fonts relative to itself, so the two keep their places.
     target = source / "book" / "_static" / "mathjax"

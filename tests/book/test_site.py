@@ -14,6 +14,10 @@ from bookfiles import CONFIG, REPOSITORY, ROOT, toc_files
 from browser import Browser, find_browser
 from build_site import build, mathjax_folder
 from pagechecks import broken_links, jumps, parse, too_wide, without_alt_text
+from pipeline_map import BOXES
+from recomputed import FIGURES
+
+from pmf_minimal.interactive import HEIGHT, TOP
 
 PAGES = [f"{file}.html" for file in toc_files()]
 each_page = pytest.mark.parametrize("page", PAGES)
@@ -192,3 +196,94 @@ WIDTHS = (360, 390, 1440)
 def test_no_page_is_wider_than_its_window(site, browser, page):
     """Wide things scroll in a box of their own; the page as a whole never scrolls sideways."""
     assert [width for width in WIDTHS if too_wide(browser, site / page, width)] == []
+
+
+# What a reader sees of one figure with a slider, at each of its positions: the value beside the slider and in the text, and
+# per series its text, whether its picture is grey, and the height of its dot (null where none is drawn).
+AT_EACH_POSITION = """(figure => {
+  const input = figure.querySelector("input[type=range]"), table = [...figure.querySelectorAll("th")];
+  const names = [...figure.querySelectorAll("[data-series]")].sort((a, b) =>
+    table.findIndex(h => h.textContent == a.dataset.series) - table.findIndex(h => h.textContent == b.dataset.series));
+  const states = [];
+  for (let k = +input.min; k <= +input.max; k++) {
+    input.value = k;
+    input.dispatchEvent(new Event("input"));
+    const dots = [...figure.querySelectorAll("svg circle")], series = {};
+    for (const e of names) {
+      const entry = e.parentNode, face = entry.querySelector("[data-face]");
+      const dot = entry.querySelector('img[alt$="line:"]') && dots.shift();
+      series[e.dataset.series] = {
+        text: e.textContent,
+        grey: face ? getComputedStyle(face).filter != "none" : null,
+        dot: dot && dot.style.display != "none" ? +dot.getAttribute("transform").split(/[,)]/)[1] : null,
+      };
+    }
+    const ends = [...figure.querySelectorAll("svg text[text-anchor=end]")].map(e => +e.textContent);
+    states.push({at: figure.querySelector("[data-at]").textContent, output: figure.querySelector("output").textContent,
+      low: Math.min(...ends), high: Math.max(...ends), series, unused: dots.length});
+  }
+  return states;
+})(document.querySelectorAll("figure[data-slider]")[NUMBER])"""
+
+
+def differences(state, wanted, tolerance):
+    """What a figure shows and ought not to show."""
+    found = [] if state["output"] == state["at"] and not state["unused"] else [state]
+    for name, shown in state["series"].items():
+        value = wanted[name]
+        if shown["text"] in ("–", "frozen") or value is None:
+            right = (value is None) == (shown["text"] == "–") and abs(value or 0) <= tolerance
+        else:
+            right = abs(float(shown["text"]) - value) <= tolerance
+        if shown["dot"] is not None:
+            height = state["high"] - (shown["dot"] - TOP) / HEIGHT * (state["high"] - state["low"])
+            right = right and abs(height - value) <= tolerance + 0.001
+        if shown["grey"] is not None:
+            right = right and shown["grey"] == (shown["text"] in ("–", "frozen"))
+        if not right:
+            found.append((state["at"], name, shown, value))
+    return found
+
+
+@each_page
+def test_figures_with_a_slider_show_what_recomputing_gives(site, browser, page):
+    """At every position. A new figure needs its entry in recomputed.py."""
+    recomputed = FIGURES.get(page, [])
+    figures = parse(site / page).select("article figure[data-slider]")
+    assert len(figures) == len(recomputed), "tests/recomputed.py says what to compare its numbers with"
+    outside = [
+        s for s in parse(site / page).select(".cell_output script") if not s.find_parent(attrs={"data-slider": True})
+    ]
+    assert not outside, "a figure that moves, and is none of those that are compared here"
+    if figures:
+        browser.open(site / page)
+    for number, recompute in enumerate(recomputed):
+        states = browser.evaluate(AT_EACH_POSITION.replace("NUMBER", str(number)))
+        tolerance, at = recompute()
+        wanted = [at(state["at"]) for state in states]
+        assert len({state["at"] for state in states}) == len(states) >= 3
+        assert [d for s, w in zip(states, wanted, strict=True) for d in differences(s, w, tolerance)] == []
+        # and a slider that lags behind by one would be noticed
+        assert [d for s, w in zip(states, wanted[1:], strict=False) for d in differences(s, w, tolerance)]
+
+
+# Of each text on the map: how high it is, and by how much it leaves its box.
+TEXTS = """[...document.querySelectorAll("figure.map a text")].map(text => {
+  const own = text.getBoundingClientRect(), box = text.closest("a").querySelector("rect").getBoundingClientRect();
+  return [own.height, Math.max(box.left - own.left, own.right - box.right, box.top - own.top, own.bottom - box.bottom)];
+})"""
+
+
+@pytest.mark.parametrize("chapter", BOXES)
+def test_the_map_stands_at_the_top_and_can_be_read_on_a_phone(site, browser, chapter):
+    page = f"notebooks/{chapter}.html"
+    figure = parse(site / page).select_one("article h1 ~ figure.map")
+    assert [a["href"] for a in figure.select("a[aria-current=page]")] == [f"{chapter}.html"]
+    assert not parse(site / page).find(string=re.compile("Where you are:")), (
+        "the row of links has made room for the map"
+    )
+    for width in WIDTHS:
+        browser.open(site / page, width=width)
+        texts = browser.evaluate(TEXTS)
+        assert len(texts) == 2 * len(BOXES)
+        assert all(height >= 11 and beyond <= 0 for height, beyond in texts), texts

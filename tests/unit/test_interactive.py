@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from browser import Browser, find_browser
 from bs4 import BeautifulSoup
+from PIL import Image
 
 from pmf_minimal.interactive import slider
 
@@ -53,6 +54,38 @@ def test_small_self_contained_and_without_ids(table):
     assert not re.search(r"\bid=|//", source.replace("http://www.w3.org/2000/svg", ""))
 
 
+@pytest.fixture
+def film(table):
+    """A line, words with a picture, a line with a picture."""
+    words = table.assign(fox=pd.Series([0.7, "frozen", "frozen"], table.index, dtype=object))
+    dot = Image.new("RGB", (4, 4), "red")
+    return slider(words[["image", "fox", "frozen"]], 0.5, **WORDS, pictures={"fox": dot, "frozen": dot})
+
+
+def test_words_are_no_line_and_pictures_stand_by_their_values(film):
+    page = parse(film)
+    picture = BeautifulSoup(base64.b64decode(page.img["src"].split(",")[1]), "html.parser")
+    assert len(picture.select("circle")) == 2  # image and frozen
+    shown = {e["data-series"]: e.text for e in page.select("[data-series]")}
+    assert shown == {"image": "0.812", "fox": "frozen", "frozen": "0.250"}
+    faces = {e.parent.b["data-series"]: e["style"] for e in page.select("[data-face]")}
+    assert faces.keys() == {"fox", "frozen"} and "grayscale" in faces["fox"] and not faces["frozen"]
+    assert [img["alt"] for img in page.select("[data-face] img")] == ["picture of: fox", "picture of: frozen"]
+
+
+@pytest.mark.skipif(find_browser() is None, reason="needs Chromium")
+def test_in_a_browser_a_picture_is_grey_where_there_is_no_number(film, tmp_path):
+    (tmp_path / "page.html").write_text(f'<meta charset="utf-8">{film.data}', encoding="utf-8")
+    state = """(k => {const i = document.querySelector("input"); i.value = k; i.dispatchEvent(new Event("input"));
+        return [...document.querySelectorAll("[data-series]")].map(e => [e.dataset.series, e.textContent,
+        (f => f && getComputedStyle(f).filter)(e.parentNode.querySelector("[data-face]"))])})"""
+    with Browser(find_browser(), tmp_path / "profile") as browser:
+        browser.open(tmp_path / "page.html")
+        first, last = (browser.evaluate(f"{state}({k})") for k in (0, 2))
+    assert first == [["image", "0.900", None], ["fox", "0.700", "none"], ["frozen", "–", "grayscale(1)"]]
+    assert last == [["image", "0.100", None], ["fox", "frozen", "grayscale(1)"], ["frozen", "0.500", "none"]]
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -60,6 +93,8 @@ def test_small_self_contained_and_without_ids(table):
         (lambda t: (t.iloc[:1], 0.1), "two rows"),
         (lambda t: (t, 0.3), "start=0.3"),
         (lambda t: (t.assign(a=0, b=0, c=0), 0.5), "5 columns"),
+        (lambda t: (t.astype(str), 0.5), "0 columns of numbers"),
+        (lambda t: (t.set_axis(["a", "a"], axis=1), 0.5), "same name"),
         (lambda t: (t * 2, 0.5), "outside limits"),
     ],
 )
