@@ -70,11 +70,13 @@ _build/html.stamp: $(EXECUTED) $(PAGES) $(VENV)/package.stamp
 	@touch $@
 
 .PHONY: refresh
-refresh: setup ## execute the notebooks and rewrite their committed outputs and the generated pages
+refresh: setup ## execute the notebooks and rewrite their set-up cells, committed outputs and the generated pages
+	$(BIN)/python book/tools/setup_cell.py
 	$(BIN)/python book/tools/execute.py $(NOTEBOOKS) --in-place
 	$(BIN)/python book/tools/equation_index.py
 	$(BIN)/python book/tools/exercise_list.py
 	$(BIN)/python book/tools/claims.py
+	$(BIN)/python book/tools/errata.py
 
 .PHONY: experiments
 experiments: setup ## run the experiments of chapters 9 to 16 again and compare with the stored results (an hour or two; goes on after a halt)

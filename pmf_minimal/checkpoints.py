@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from pmf_minimal.config import PMFConfig
+from pmf_minimal.formats import FORMAT, check
 from pmf_minimal.graphs import DataError
 
 _NAMES = "state-{:06d}.safetensors"
@@ -29,8 +30,8 @@ def write(folder: Path, config: PMFConfig, tensors: dict[str, Tensor], values: d
     name = _NAMES.format(values["epoch"])
     save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, folder / (name + ".part"))
     _settle(folder / (name + ".part"), folder / name)
-    text = json.dumps({"tensors": name, "config": json.loads(config.to_json()), "values": values})
-    (folder / "state.json.part").write_text(text)
+    state = {"format": FORMAT, "tensors": name, "config": json.loads(config.to_json()), "values": values}
+    (folder / "state.json.part").write_text(json.dumps(state))
     _settle(folder / "state.json.part", folder / "state.json")
     for old in folder.glob("state-*"):
         if old.name != name:
@@ -41,12 +42,15 @@ def read(folder: Path, config: PMFConfig) -> tuple[dict[str, Tensor], dict]:
     """Read a state.
 
     Raises:
-        DataError: it is damaged or belongs to another configuration.
+        DataError: it is damaged, belongs to another configuration, or is of a newer version of the package.
     """
     path = folder / "state.json"
     try:
         state = json.loads(path.read_text())
+        check(state, path)
         tensors = load_file(folder / Path(state["tensors"]).name)
+    except DataError:
+        raise
     except Exception as error:  # whatever a damaged file provokes
         raise DataError(
             f"{path}: not readable as the state of a training ({error}); remove the folder to start anew"
@@ -57,6 +61,6 @@ def read(folder: Path, config: PMFConfig) -> tuple[dict[str, Tensor], dict]:
 
 
 def _settle(part: Path, path: Path) -> None:
-    with part.open("rb") as file:
+    with part.open("r+b") as file:  # Windows syncs only what may be written
         os.fsync(file.fileno())
     os.replace(part, path)

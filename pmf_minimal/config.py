@@ -142,8 +142,16 @@ class PMFConfig:
 
     @classmethod
     def from_json(cls, text: str) -> PMFConfig:
-        """The configuration that :meth:`to_json` wrote."""
+        """The configuration that :meth:`to_json` wrote, or that ``config.json`` of a run holds.
+
+        Raises:
+            DataError: the file is of a newer version of the package.
+        """
+        from pmf_minimal.formats import check  # needs PyTorch, which the command line loads late
+
         values = json.loads(text)
+        check(values, "config.json")
+        values.pop("format", None)
         return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
 
 

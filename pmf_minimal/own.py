@@ -19,10 +19,9 @@ from pmf_minimal.alignment import greedy, mutual, similarity
 from pmf_minimal.config import PRESETS, PMFConfig
 from pmf_minimal.datasets.errors import DamagedFile, MissingFile
 from pmf_minimal.datasets.rdf import write_same_as
+from pmf_minimal.formats import FORMAT, check
 from pmf_minimal.graphs import DataError, GraphPair
 from pmf_minimal.training import Run
-
-FORMAT = 2  # of the folder of a run
 
 
 def first_pairs(graphs: GraphPair, start: str) -> Tensor:
@@ -291,9 +290,8 @@ def restore(folder: Path, graphs: GraphPair) -> tuple[Run, float]:
     """
     try:
         facts = json.loads((folder / "run.json").read_text("utf-8"))
+        check(facts, folder / "run.json", oldest=2)
         config = PMFConfig.from_json((folder / "config.json").read_text("utf-8"))
-        if facts["format"] != FORMAT:
-            raise DataError(f"{folder}: format {facts['format']}, this version reads {FORMAT}; align the graphs again")
         same = facts["graphs"] == fingerprint(graphs)
         if not same or not np.allclose(np.array(facts["images"], np.float32), sketch(graphs), rtol=0, atol=1e-3):
             raise DataError(f"{folder}: trained on other graphs than these; give the same files, or align these anew")

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 from pmf_minimal.alignment import match
 from pmf_minimal.evaluation import candidate_similarity, evaluate
+from pmf_minimal.formats import FORMAT, check
 from pmf_minimal.own import Alignment, describe
 from pmf_minimal.training import Run
 
@@ -53,6 +54,7 @@ def save(run: Run, folder: Path) -> dict:
     with _whole(folder) as part:
         figures = evaluate(run.model, run.graphs, run.graphs.test, run.config)
         metrics = {
+            "format": FORMAT,
             "dataset": run.graphs.name,
             "best_epoch": run.best_epoch,
             "test_pairs": len(run.graphs.test),
@@ -98,14 +100,20 @@ def _whole(folder: Path):
 
 
 def _write_model(run: Run, folder: Path) -> None:
-    (folder / "config.json").write_text(run.config.to_json() + "\n")
+    config = {"format": FORMAT} | json.loads(run.config.to_json())
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     run.history.to_csv(folder / "history.csv")
     state = {name: tensor.cpu().contiguous() for name, tensor in run.model.state_dict().items()}
     save_file(state, folder / "model.safetensors")
 
 
 def table(metrics: dict) -> pd.DataFrame:
-    """Test figures of ``metrics.json``: a row per embedding, columns by direction and metric."""
+    """Test figures of ``metrics.json``: a row per embedding, columns by direction and metric.
+
+    Raises:
+        DataError: the file is of a newer version of the package.
+    """
+    check(metrics, "metrics.json")
     return (
         pd.DataFrame(metrics["test"])
         .pivot(index="embedding", columns="direction", values=["Hits@1", "Hits@10", "MRR"])

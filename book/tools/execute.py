@@ -97,12 +97,15 @@ def execute(path, target, parameters):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("notebooks", nargs="+", type=Path)
+    parser.add_argument("notebooks", nargs="+", type=Path, help="files, or folders of them")
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--to", type=Path, metavar="FOLDER")
     where.add_argument("--in-place", action="store_true")
     parser.add_argument("-p", dest="parameters", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
     args = parser.parse_args()
+    paths = [
+        path for given in args.notebooks for path in (sorted(given.glob("*.ipynb")) if given.is_dir() else [given])
+    ]
     parameters = {name: yaml.safe_load(value) for name, value in args.parameters}  # "1" is a number, "smoke" a word
     if args.in_place and parameters:
         parser.error("--in-place writes what is committed, which has its own parameters: no -p with it")
@@ -110,13 +113,13 @@ def main():
     # Dictionaries and sets of strings are walked in the same order in every run.
     os.environ.setdefault("PYTHONHASHSEED", "0")
     try:
-        for path in args.notebooks:
+        for path in paths:
             check_parameters(path, parameters)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
     try:
-        for path in args.notebooks:
+        for path in paths:
             start = time.monotonic()
             print(f"running {path}", flush=True)
             execute(path, path if args.in_place else args.to / path.name, parameters)

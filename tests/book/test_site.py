@@ -10,7 +10,7 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
-from bookfiles import ROOT, toc_files
+from bookfiles import CONFIG, REPOSITORY, ROOT, toc_files
 from browser import Browser, find_browser
 from build_site import build, mathjax_folder
 from pagechecks import broken_links, jumps, parse, too_wide, without_alt_text
@@ -69,6 +69,19 @@ def outside_in_css(style):
     style = re.sub(r"/\*.*?\*/", "", style, flags=re.DOTALL)
     pattern = r"""url\(\s*["']?((?:https?:)?//[^"')]+)|@import\s+["']((?:https?:)?//[^"']+)"""
     return [a or b for a, b in re.findall(pattern, style)]
+
+
+@each_page
+def test_launch_buttons_lead_to_this_repository(site, page):
+    """Chapters open on Colab and Binder from the address that _config.yml names; prose pages have no such button."""
+    buttons = [tag["href"] for tag in parse(site / page).select(".dropdown-launch-buttons a")]
+    path, owner = page.replace(".html", ".ipynb"), urlsplit(REPOSITORY).path
+    branch = CONFIG["repository"]["branch"]
+    wanted = {
+        f"https://colab.research.google.com/github{owner}/blob/{branch}/{path}",
+        f"https://mybinder.org/v2/gh{owner}/{branch}?urlpath=lab/tree/{path}",
+    }
+    assert set(buttons) == (wanted if page.startswith("notebooks/") else set())
 
 
 @each_page

@@ -13,6 +13,7 @@ import pytest
 from bookfiles import NOTEBOOKS, REPOSITORY, ROOT, check_headings, name, read
 from bs4 import BeautifulSoup
 from execute import normalise
+from setup_cell import CELL
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
 
@@ -95,12 +96,20 @@ def test_headings_do_not_jump(path):
 def test_the_first_cells(path):
     """Set-up first, the same everywhere; then what papermill may replace, committed at the quick scale."""
     setup, parameters, *_ = code_cells(path)
-    assert setup.source == code_cells(NOTEBOOKS[0])[0].source, f"not the set-up cell of {name(NOTEBOOKS[0])}"
-    assert REPOSITORY in setup.source, "on Colab it must install from the repository that _config.yml names"
+    assert setup.source == CELL, "run: python book/tools/setup_cell.py"
+    assert f"git+{REPOSITORY}\n" in CELL, "on Colab it must install from the repository that _config.yml names"
     assert "parameters" in parameters.metadata.get("tags", []), "the second code cell is the one tagged parameters"
     assert re.search(r"""^scale\s*(:.*)?=\s*["']quick["']""", parameters.source, flags=re.MULTILINE)
     tagged = [cell for cell in code_cells(path) if "parameters" in cell.metadata.get("tags", [])]
     assert len(tagged) == 1, "papermill looks at one cell tagged parameters only"
+
+
+@each_notebook
+def test_the_opening_says_what_the_full_scale_takes(path):
+    """A time with the device that it was measured on, that it is that of `quick`, or that nobody has measured it."""
+    said = read(path).cells[0].source.partition('`scale="full"`')[2]
+    known = r" (takes \d+ (seconds|minutes|hours) on an? \S+|is here the same as `quick`|takes on a GPU has not been measured)"
+    assert re.match(known, said), 'end the opening with: `scale="full"` takes 3 minutes on an H100.'
 
 
 def functions(source):

@@ -1,7 +1,6 @@
 """The grid of experiments: cached by content, taken up again after a kill, the same by any number of processes or by Dask."""
 
 import json
-import signal
 import subprocess
 import sys
 import time
@@ -114,7 +113,7 @@ def test_killed_and_taken_up_again(tmp_path):
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while len(list((tmp_path / "cache").glob("*.json"))) < 2 and process.poll() is None:
         time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.wait()
     done = {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").glob("*.json")}
     assert 2 <= len(done) < 10 and not (tmp_path / "out").exists()

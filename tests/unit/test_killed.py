@@ -1,7 +1,6 @@
 """Kill a training without warning, at random moments, and take it up again with the same command."""
 
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -37,7 +36,7 @@ def test_killed_five_times_and_none_the_worse(tmp_path):
                 time.sleep(0.01)
             time.sleep(moment.uniform(0, 0.6))
             if process.poll() is None:
-                process.send_signal(signal.SIGKILL)
+                process.kill()
                 killed += 1
             process.wait()
         else:
