@@ -15,15 +15,15 @@ def similarity(left: Tensor, right: Tensor, kind: str = "cosine", csls_k: int = 
     Args:
         left: float ``[n, d]``.
         right: float ``[n', d]``.
-        kind: ``cosine``, or ``dot`` for the unnormalised product.
+        kind: ``cosine``, ``dot`` for the unnormalised product, or ``euclidean`` for minus the distance.
         csls_k, csls_rounds: neighbours of :func:`csls` and how often it is applied.
 
     Returns:
-        float ``[n, n']``; a zero vector has similarity 0 to everything.
+        float ``[n, n']``; by cosine and dot product, a zero vector has similarity 0 to everything.
     """
     if kind == "cosine":
         left, right = normalize(left), normalize(right)
-    s = left @ right.T
+    s = -torch.cdist(left, right) if kind == "euclidean" else left @ right.T
     for _ in range(csls_rounds):
         s = csls(s, csls_k)
     return s

@@ -29,7 +29,16 @@ for _command in (data, align, predict, experiment):
 @main.command()
 @click.argument("dataset")
 @click.option(
-    "--preset", default="quick", show_default=True, help="Settings to start from: quick, default, paper or released."
+    "--model",
+    default="pmf",
+    show_default=True,
+    help="pmf, or what it is compared with: eva, mclea, meaformer, umaea, msnea, mmea.",
+)
+@click.option(
+    "--preset",
+    default="quick",
+    show_default=True,
+    help="Settings to start from: quick, default, paper, released; or published, those of the model's own authors.",
 )
 @click.option(
     "--set", "changes", multiple=True, metavar="FIELD=VALUE", help="Change a field of the settings; repeatable."
@@ -47,7 +56,7 @@ for _command in (data, align, predict, experiment):
     type=click.Path(path_type=Path),
     help="Keep the state of the training here; after a halt the same command goes on.",
 )
-def train(dataset, preset, changes, seed, root, images, vectors, device, out, checkpoint):
+def train(dataset, model, preset, changes, seed, root, images, vectors, device, out, checkpoint):
     """Train on DATASET, measure on its test pairs and write the matches.
 
     DATASET is a name such as emoji/fr_en (comes with the package) or dbp15k/zh_en (needs --root).
@@ -61,14 +70,17 @@ def train(dataset, preset, changes, seed, root, images, vectors, device, out, ch
       config.json        every setting
     """
     from pmf_minimal import results
+    from pmf_minimal.aligner import find, published
     from pmf_minimal.config import PRESETS
     from pmf_minimal.datasets import load
     from pmf_minimal.training import fit, pick_device
 
     try:
-        if preset not in PRESETS:
-            raise ValueError(f"unknown preset {preset!r}; known are {', '.join(PRESETS)}")
-        config = PRESETS[preset].but(**{"seed": seed} | dict(_parse(change) for change in changes))
+        find(model)
+        presets = PRESETS | {"published": published(model)}
+        if preset not in presets:
+            raise ValueError(f"unknown preset {preset!r}; known are {', '.join(presets)}")
+        config = presets[preset].but(**{"model": model, "seed": seed} | dict(_parse(change) for change in changes))
         pick_device(device)
         with user_errors():
             graphs = load(dataset, root, images, vectors).split(config.seed, config.train_share, config.valid_share)

@@ -14,6 +14,8 @@ class PMFConfig:
     """Configuration of a run. Rows are those of the book's table of differences between paper and released code.
 
     Attributes:
+        model: ``pmf`` or the name of a baseline.
+        idea: False takes the model's particular idea away, for its ablation.
         modalities: which of the graphs' modalities to use; those that the data lack are left out. One of
             your own is known by its entry in ``beta`` (see :meth:`over`).
         dim: width d of every modality's embedding (A.4: 300).
@@ -38,8 +40,9 @@ class PMFConfig:
         loss_weights: ``fixed`` or ``learned`` log-variances (row 12).
         both_directions: ``joint`` log of Eq. (13) as printed, or the mean of ``separate`` logs (row 27).
         relation_counts: bags of relations hold counts instead of presence (row 23).
-        missing: ``mask``, or ``bias``: a missing image is a zero vector sent through its layer (row 24).
-        similarity: ``cosine`` or the unnormalised ``dot`` product (row 14).
+        missing: ``mask``, or ``bias``: a missing image is a zero vector sent through its layer (row 24), or ``noise``: it is drawn
+            around the mean of the others, as most baselines' code has it.
+        similarity: ``cosine``, the unnormalised ``dot`` product (row 14), or minus the ``euclidean`` distance.
         csls_k, csls_rounds: neighbours of CSLS and how often it is applied; 0 rounds for none (row 14).
         candidates: in evaluation, the ``test`` counterparts or ``all`` entities of the other graph.
         selection: epoch chosen on ``valid`` pairs, on ``test`` pairs (row 16: optimistic) or the ``last`` one.
@@ -55,6 +58,8 @@ class PMFConfig:
         seed: of split, initial weights and batches.
     """
 
+    model: str = "pmf"
+    idea: bool = True
     modalities: tuple[str, ...] = ("structure", "relation", "attribute", "image")
     dim: int = 300
     train_share: float | None = None
@@ -151,7 +156,7 @@ class PMFConfig:
 
 
 #: Row by row what the authors' released code does, where a field can say it.
-_RELEASED = {
+RELEASED = {
     "valid_share": 0.0,
     "threshold_grows": ("image",),
     "candidates_in_scoring": "test",
@@ -191,8 +196,8 @@ _CHOICES = {
     "cross_modality_negatives": ("both", "one"),
     "loss_weights": ("fixed", "learned"),
     "both_directions": ("joint", "separate"),
-    "missing": ("mask", "bias"),
-    "similarity": ("cosine", "dot"),
+    "missing": ("mask", "bias", "noise"),
+    "similarity": ("cosine", "dot", "euclidean"),
     "candidates": ("test", "all"),
     "selection": ("valid", "test", "last"),
     "schedule": ("cosine", "wrong_count"),
@@ -200,7 +205,7 @@ _CHOICES = {
     "matching": ("greedy", "greedy_in_order", "mutual", "optimal", "row"),
 }
 
-PRESETS = {"paper": PMFConfig(), "released": PMFConfig(**_RELEASED)}
+PRESETS = {"paper": PMFConfig(), "released": PMFConfig(**RELEASED)}
 PRESETS["quick"] = PRESETS["paper"].but(
     dim=128,
     relation_counts=True,

@@ -7,13 +7,15 @@ import torch
 from torch import Tensor
 
 from pmf_minimal import metrics
+from pmf_minimal.aligner import Aligner
 from pmf_minimal.alignment import similarity
 from pmf_minimal.config import PMFConfig
 from pmf_minimal.graphs import GraphPair
-from pmf_minimal.model import PMF
 
 
-def evaluate(model: PMF, graphs: GraphPair, pairs: Tensor, config: PMFConfig, only: str | None = None) -> pd.DataFrame:
+def evaluate(
+    model: Aligner, graphs: GraphPair, pairs: Tensor, config: PMFConfig, only: str | None = None
+) -> pd.DataFrame:
     """Hits@1, Hits@10 and MRR of the joint embedding and of each modality alone, in both directions.
 
     Args:
@@ -57,7 +59,7 @@ def candidate_similarity(
     return similarity(left, right, config.similarity, config.csls_k, config.csls_rounds), rows, columns
 
 
-def frozen_shares(model: PMF, graphs: GraphPair) -> dict[str, float]:
+def frozen_shares(model: Aligner, graphs: GraphPair) -> dict[str, float]:
     """``frozen <modality>`` -> share of its features that are frozen, among the entities that have one."""
     shares = {}
     for m, active in model.active.items():

@@ -26,7 +26,9 @@ from pmf_minimal.observer import train_and_measure
 from pmf_minimal.training import pick_device
 
 #: Modules that decide what a run yields, besides data and configuration.
-COMPUTES = "alignment encoders evaluation freezing fusion iterative losses metrics model observer relevance training"
+COMPUTES = (
+    "aligner alignment encoders evaluation freezing fusion iterative losses metrics model observer relevance training"
+)
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ def made_up(dataset: str) -> bool:
 def key(cell: Cell, root: Path | None = None) -> str:
     """Name of a run, made from its data, configuration and code."""
     seed = cell.config.seed if made_up(cell.dataset) else 0
-    content = [data_fingerprint(cell.dataset, root, seed), cell.config.to_json(), code_fingerprint()]
+    content = [data_fingerprint(cell.dataset, root, seed), cell.config.to_json(), code_fingerprint(cell.config.model)]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:24]
 
 
@@ -166,6 +168,8 @@ def data_fingerprint(dataset: str, root: Path | None, seed: int) -> str:
     """Hash of everything in a pair of graphs that a run can depend on."""
     graphs, digest = load(dataset, root, seed=seed), hashlib.sha256()
     tensors = {"edge_index": graphs.edge_index, "edge_type": graphs.edge_type, "pairs": graphs.pairs}
+    if "numbers" in graphs:
+        tensors["numbers"] = graphs.numbers
     for group in ("features", "present", "relevant"):
         tensors |= {f"{group} {m}": x for m, x in graphs.get(group, {}).items()}
     digest.update(f"{graphs.n_left} {graphs.num_nodes} {graphs.seed_share}".encode())
@@ -176,11 +180,14 @@ def data_fingerprint(dataset: str, root: Path | None, seed: int) -> str:
 
 
 @cache
-def code_fingerprint() -> str:
-    """Hash of the modules that compute, as the interpreter sees them: without comments, layout and docstrings."""
-    digest = hashlib.sha256()
-    for name in COMPUTES.split():
-        tree = ast.parse((Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8"))
+def code_fingerprint(model: str = "pmf") -> str:
+    """Hash of the modules that compute a model, as the interpreter sees them: without comments, layout and docstrings."""
+    digest, here = hashlib.sha256(), Path(__file__).parent
+    files = [here / f"{name}.py" for name in COMPUTES.split()]
+    if model != "pmf":
+        files += sorted((here / "baselines").glob("*.py"))
+    for file in files:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False):
                 node.body = node.body[1:]

@@ -27,6 +27,7 @@ class GraphPair(Data):
         edge_type: int64 ``[E]``, its relation, an index into ``relation_names``.
         features: modality -> float32 ``[N, d_m]``; a modality that the data lack is absent.
         present: modality -> bool ``[N]``; False where an entity has no such feature (its row is zero).
+        numbers: float32 ``[N, d_attribute]``, the number that belongs to an attribute of an entity; only in made-up data.
         relevant: modality -> bool ``[N]``; only where the truth about features is known (made-up or spoilt data).
         faults, donor: modality -> int8 and int64 ``[N]``; what is wrong with spoilt features, see ``datasets.faults``.
         outside: modality -> float32 ``[K, d_m]``, real features of things that neither graph knows; the first half may

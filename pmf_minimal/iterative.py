@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from pmf_minimal.aligner import Aligner
 from pmf_minimal.alignment import mutual, similarity
 from pmf_minimal.config import PMFConfig
 from pmf_minimal.graphs import GraphPair
-from pmf_minimal.model import PMF
 
 
 class Probation:
@@ -24,7 +24,7 @@ class Probation:
         self.candidates = torch.zeros(0, 2, dtype=torch.long, device=graphs.train.device)
         self.rounds = torch.zeros(0, dtype=torch.long, device=graphs.train.device)
 
-    def collect(self, model: PMF) -> dict[str, float]:
+    def collect(self, model: Aligner) -> dict[str, float]:
         """One round: look for mutual nearest neighbours, add those that have passed.
 
         Args:
@@ -51,7 +51,7 @@ class Probation:
         return {"added": len(added), "added right": int(torch.isin(key[passed], truth).sum())}
 
     @torch.no_grad()
-    def _mutual(self, model: PMF) -> Tensor:
+    def _mutual(self, model: Aligner) -> Tensor:
         """int64 ``[P, 2]``: pairs of still unaligned entities that are each other's nearest."""
         graphs, config = self.graphs, self.config
         joint = model.embed(graphs)["joint"]

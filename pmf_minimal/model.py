@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from pmf_minimal import freezing, losses, relevance
-from pmf_minimal.config import PMFConfig
-from pmf_minimal.encoders import LinearEncoder, StructureEncoder
+from pmf_minimal.aligner import Aligner, register
+from pmf_minimal.config import RELEASED, PMFConfig
 from pmf_minimal.fusion import fuse
 from pmf_minimal.graphs import DataError, GraphPair
 
@@ -20,7 +20,8 @@ def _compiled(function, config: PMFConfig):
     return torch.compile(function, dynamic=True) if config.compile else function
 
 
-class PMF(nn.Module):
+@register("pmf")
+class PMF(Aligner):
     """Progressive modality freezing for one pair of graphs.
 
     Args:
@@ -37,38 +38,24 @@ class PMF(nn.Module):
         active: modality -> bool ``[N]``, F of Eq. (5).
     """
 
+    title = "PMF"
+    idea = "scores, freezing, fusion by relevance and L_CM"
+    published = RELEASED
+
     def __init__(self, graphs: GraphPair, config: PMFConfig):
-        super().__init__()
-        self.config = config
-        self.modalities = tuple(m for m in config.modalities if m in graphs.modalities)
-        if not self.modalities:
-            raise DataError(
-                f"{graphs.name} has none of {', '.join(config.modalities)}; it has {', '.join(graphs.modalities)}"
-            )
         if config.scoring == "oracle" and "relevant" not in graphs:
             raise DataError(
                 f"{graphs.name}: which features are relevant is not known here, so scoring='oracle' is impossible"
             )
-        generator = torch.Generator().manual_seed(config.seed)
-        self.encoders = nn.ModuleDict()
-        for m in self.modalities:
-            if m == "structure":
-                encoder = StructureEncoder(graphs.edge_index.cpu(), graphs.num_nodes, config.dim, generator)
-            else:
-                once = m == "relation" and not config.relation_counts
-                encoder = LinearEncoder(graphs.features[m].shape[1], config.dim, generator, binary=once)
-            self.encoders[m] = encoder
+        super().__init__(graphs, config)
         # Kendall et al. (2018): a log-variance for every loss, one per modality, the joint and each pair.
         names = [*self.modalities, "joint", *("-".join(pair) for pair in combinations(self.modalities, 2))]
         self.log_variance = nn.ParameterDict({n: nn.Parameter(torch.zeros(())) for n in names})
         self.log_variance.requires_grad_(config.loss_weights == "learned")
-        for m in self.modalities:
-            here = graphs.presence(m).cpu()
-            if config.missing == "bias":  # a zero vector passes for a feature until the first scoring
-                here = torch.ones_like(here)
-            self.register_buffer(f"present_{m}", here.float(), persistent=False)
-            self.register_buffer(f"relevance_{m}", here.float())
-            self.register_buffer(f"active_{m}", here.clone())
+
+    @classmethod
+    def settle(cls, config: PMFConfig) -> PMFConfig:
+        return config if config.idea else super().settle(config)
 
     @cached_property
     def alignment_loss(self):
@@ -80,27 +67,15 @@ class PMF(nn.Module):
         """``losses.modality_loss``, compiled if the configuration says so."""
         return _compiled(losses.modality_loss, self.config)
 
-    @property
-    def present(self) -> dict[str, Tensor]:
-        return {m: self.get_buffer(f"present_{m}") for m in self.modalities}
-
-    @property
-    def relevance(self) -> dict[str, Tensor]:
-        return {m: self.get_buffer(f"relevance_{m}") for m in self.modalities}
-
-    @property
-    def active(self) -> dict[str, Tensor]:
-        return {m: self.get_buffer(f"active_{m}") for m in self.modalities}
-
-    def encode(self, graphs: GraphPair, rows: Tensor | None = None) -> dict[str, Tensor]:
-        """Eq. (1) for every modality: name -> float ``[N, d]``, or ``[len(rows), d]``."""
-        return {m: self.encoders[m](graphs.features.get(m), rows) for m in self.modalities}
+    def weights(self, embeddings: dict[str, Tensor], rows: Tensor | slice = slice(None)) -> dict[str, Tensor]:
+        """w of Eq. (8) for the given rows: name -> float ``[n]``."""
+        # Plain concatenation takes no notice of what was scored, only of what is there.
+        scores = self.present if self.config.fusion == "none" else self.relevance
+        return {m: w[rows] for m, w in scores.items()}
 
     def joint(self, embeddings: dict[str, Tensor], rows: Tensor | slice = slice(None)) -> Tensor:
         """Eq. (8) for the embeddings of the given rows: float ``[n, d · modalities]``."""
-        # Plain concatenation takes no notice of what was scored, only of what is there.
-        scores = self.present if self.config.fusion == "none" else self.relevance
-        return fuse(embeddings, {m: w[rows] for m, w in scores.items()}, self.config.fusion)
+        return fuse(embeddings, self.weights(embeddings, rows), self.config.fusion)
 
     @torch.no_grad()
     def score(self, graphs: GraphPair, thresholds: dict[str, float], generator: torch.Generator) -> None:
@@ -205,10 +180,3 @@ class PMF(nn.Module):
         cross_modality = [x for n, x in parts.items() if "-" in n]
         cross_graph = [x for n, x in parts.items() if "-" not in n]
         return losses.total_loss(sum(cross_modality), sum(cross_graph))
-
-    @torch.no_grad()
-    def embed(self, graphs: GraphPair) -> dict[str, Tensor]:
-        """All embeddings for prediction: every modality, missing features as zero rows, and ``joint``."""
-        h = self.encode(graphs)
-        joint = self.joint(h)
-        return {m: x * graphs.presence(m)[:, None] for m, x in h.items()} | {"joint": joint}

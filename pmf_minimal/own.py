@@ -14,13 +14,13 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from pmf_minimal.aligner import build
 from pmf_minimal.alignment import greedy, mutual, similarity
 from pmf_minimal.config import PRESETS, PMFConfig
 from pmf_minimal.datasets.errors import DamagedFile, MissingFile
 from pmf_minimal.datasets.rdf import write_same_as
 from pmf_minimal.formats import FORMAT, check
 from pmf_minimal.graphs import DataError, GraphPair
-from pmf_minimal.model import PMF
 from pmf_minimal.training import Run
 
 
@@ -300,7 +300,7 @@ def restore(folder: Path, graphs: GraphPair) -> tuple[Run, float]:
         if (torch.cat([train, valid]) < 0).any() or (torch.cat([train, valid]) >= n).any():
             raise DamagedFile(f"{folder / 'run.json'}: a pair that does not exist; align the graphs again")
         graphs = graphs.with_split(train, valid, train[:0])
-        model = PMF(graphs, config)
+        model = build(graphs, config)
         model.load_state_dict(load_file(folder / "model.safetensors"))
         return Run(model, graphs, config, pd.DataFrame(), facts["best_epoch"]), float(facts["precision"])
     except OSError as error:

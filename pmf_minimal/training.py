@@ -18,12 +18,12 @@ from torch import Tensor
 from tqdm import tqdm
 
 from pmf_minimal import checkpoints
+from pmf_minimal.aligner import Aligner, build, find
 from pmf_minimal.config import PMFConfig
 from pmf_minimal.evaluation import evaluate, frozen_shares
 from pmf_minimal.freezing import threshold
 from pmf_minimal.graphs import DataError, GraphPair
 from pmf_minimal.iterative import Probation
-from pmf_minimal.model import PMF
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Run:
         best_epoch: chosen as ``config.selection`` says.
     """
 
-    model: PMF
+    model: Aligner
     graphs: GraphPair
     config: PMFConfig
     history: pd.DataFrame
@@ -82,7 +82,7 @@ def fit(
     checkpoint: Path | None = None,
     watch: Callable[[Training], None] | None = None,
 ) -> Run:
-    """Train PMF on two graphs.
+    """Train a model on two graphs.
 
     Args:
         graphs: the pair; dealt into seeds, validation and test pairs by ``config.seed`` unless it has a split.
@@ -98,6 +98,7 @@ def fit(
     """
     if "train" not in graphs:
         graphs = graphs.split(config.seed, config.train_share, config.valid_share)
+    config = find(config.model).settle(config)
     training = Training(graphs.to(pick_device(device)), config)
     if checkpoint is not None and checkpoints.exists(checkpoint):
         training.restore(*checkpoints.read(checkpoint, config))
@@ -159,7 +160,7 @@ class Training:
         if graphs.edge_index.device.type == "cpu":
             _keep_memory()
         self.graphs, self.config = graphs, config
-        self.model = PMF(graphs, config).to(graphs.edge_index.device)
+        self.model = build(graphs, config).to(graphs.edge_index.device)
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         self.epoch = self.scorings = self.best_epoch = self.looks = 0
         self.best_value = -math.inf
@@ -174,6 +175,7 @@ class Training:
         config, self.epoch = self.config, self.epoch + 1
         # A generator per epoch: a run that is taken up again at this epoch deals the same batches.
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + self.epoch)
+        self.model.begin_epoch(self.epoch, generator)
         row: dict[str, float] = {"epoch": self.epoch}
         if self.epoch > config.epochs and (self.epoch - config.epochs) % config.iterative_every == 0:
             row |= self.probation.collect(self.model)
@@ -217,6 +219,7 @@ class Training:
         config, seeds = self.config, self.probation.train
         order = torch.randperm(len(seeds), generator=generator).to(seeds.device)
         pairs = [seeds[batch] for batch in order.split(config.batch_size)]
+        pairs = [pairs[k % len(pairs)] for k in range(self.model.steps(len(pairs)))]
         if config.cross_modality == "joint":
             return [(batch, self._entities(generator)[0]) for batch in pairs]
         steps = [(batch, None) for batch in pairs]
@@ -258,7 +261,7 @@ class Training:
         config = self.config
         total_epochs = config.epochs + config.iterative_epochs
         end = min([first - 1 for first in self._phases() if first - 1 > done] + [total_epochs])
-        per_epoch = math.ceil(len(self.probation.train) / config.batch_size)
+        per_epoch = self.model.steps(math.ceil(len(self.probation.train) / config.batch_size))
         if config.cross_modality == "stages" and config.scoring_end <= done < config.epochs:
             per_epoch += len(self._entities(torch.Generator()))
         self.total_steps = (end - done) * math.ceil(per_epoch / config.accumulation)

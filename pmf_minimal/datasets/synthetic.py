@@ -16,6 +16,7 @@ from pmf_minimal.graphs import DataError, GraphPair
 RELATIONS, TYPES, WIDTH = 40, 400, 64  # kinds of facts; latent types; numbers of an image feature
 TYPES_EACH = 5  # types of a thing, on average
 WAYS = 8  # in which looks differ: the fewer, the more things look alike by chance
+BLUR = 0.05  # of a number in a view; the numbers are spread over 0 to 1
 NOISE = 2.5  # of a view, beside the numbers of a look, which are about 3.5
 CLUSTER = 10  # things that look alike
 OUTSIDE = 1000  # looks of things that neither graph knows
@@ -43,7 +44,8 @@ def generate(
     * **Structure**: facts between things of which few are in many and many in few (a power law, exponent 2.5). Each graph
       keeps each fact with probability ``survives``, independently, and names relations in a vocabulary of its own.
     * **Attributes**: latent types, some frequent and some rare; each graph keeps each with probability ``survives`` and
-      has a word of its own for every type.
+      has a word of its own for every type. To each that a thing has belongs a number, which both graphs know, blurred:
+      ``numbers``.
     * **Images**: a centre for every cluster of things that look alike, the thing's own look about it, and each graph's
       noise on top. ``outside`` holds looks from clusters that occur in neither graph.
     * **Dangling** things are known to one graph only, as many to the left as to the right.
@@ -100,7 +102,11 @@ def generate(
     look = _looks(rng, world, rng.integers(0, world // CLUSTER + 1, world)) @ ways
 
     edges, relations, images = [], [], []
-    attribute = torch.zeros(2 * n, 2 * TYPES)
+    attribute, values = torch.zeros(2 * n, 2 * TYPES), torch.zeros(2 * n, 2 * TYPES)
+    # Drawn apart: the rest of the world is the same with and without numbers.
+    numbers = np.random.default_rng([seed, 1])
+    _, which = np.unique(holder * TYPES + kept_types, return_inverse=True)
+    number = numbers.random(len(holder), dtype=np.float32)[which]
     relation = torch.zeros(2 * n, 2 * RELATIONS)
     for side, (things, rows) in enumerate(zip(views, row_of, strict=True)):
         seen = (rng.random(len(kind)) < survives) & (rows[ends] >= 0).all(axis=0)
@@ -112,7 +118,10 @@ def generate(
         relation.index_put_(place, torch.ones(len(place[0])), accumulate=True)
         columns = rng.permutation(TYPES) + side * TYPES
         has = (rng.random(len(holder)) < survives) & (rows[holder] >= 0)
-        attribute[rows[holder[has]] + side * n, columns[kept_types[has]]] = 1
+        place = torch.from_numpy(rows[holder[has]] + side * n), torch.from_numpy(columns[kept_types[has]])
+        attribute[place] = 1
+        blurred = number[has] + BLUR * numbers.standard_normal(has.sum(), dtype=np.float32)
+        values[place] = torch.from_numpy(blurred)
         images.append(look[things] + NOISE * rng.standard_normal((n, WIDTH), dtype=np.float32))
 
     graphs = GraphPair()
@@ -129,6 +138,7 @@ def generate(
     graphs.relation_names = [f"{s}/relation/{i}" for s in ("left", "right") for i in range(RELATIONS)]
     image = normalize(torch.from_numpy(np.concatenate(images)))
     graphs.features = {"relation": relation, "attribute": attribute, "image": image}
+    graphs.numbers = values
     graphs.present = {m: (x != 0).any(dim=1) for m, x in graphs.features.items()}
     graphs.relevant = {m: graphs.presence(m) for m in graphs.modalities}
     # Clusters of their own. They stand one after the other, so that the two halves share one at most.

@@ -17,13 +17,15 @@ import pytest
 from equation_index import EQUATIONS, named_in
 from hypothesis import settings
 
-from pmf_minimal import encoders, freezing, fusion, losses, metrics, model, relevance
+from pmf_minimal import aligner, encoders, freezing, fusion, losses, metrics, model, relevance
 
-MODULES = {m.__name__.rpartition(".")[2]: m for m in (encoders, freezing, fusion, losses, metrics, model, relevance)}
+MODULES = {
+    m.__name__.rpartition(".")[2]: m for m in (aligner, encoders, freezing, fusion, losses, metrics, model, relevance)
+}
 MUTANTS = [
     # equation, function, fragment, what takes its place
-    (1, "model.PMF.encode", "(m), rows)", "(m), rows if rows is None else rows.flip(0))"),
-    (1, "model.PMF.encode", "features.get(m)", "features.get(m) if m != 'image' else -graphs.features[m]"),
+    (1, "aligner.Aligner.encode", ", rows)", ", rows if rows is None else rows.flip(0))"),
+    (1, "aligner.Aligner.encode", "out[m] = encoder(", "out[m] = (-1 if m == 'image' else 1) * encoder("),
     (1, "encoders.LinearEncoder.forward", "features[rows]", "features[: len(rows)]"),
     (2, "relevance.score", "w[left], w[right] = relevance", "w[right], w[left] = relevance"),
     (2, "relevance.score", "(present[:n_left], present[n_left:])", "(present[:n_left] | True, present[n_left:])"),
@@ -42,14 +44,14 @@ MUTANTS = [
     (5, "freezing.freeze", "embedding, embedding.detach()", "embedding.detach(), embedding"),
     (5, "freezing.freeze", "embedding.detach()", "embedding"),
     (5, "freezing.freeze", "embedding.detach()", "torch.zeros_like(embedding)"),
-    (5, "model.PMF", "here.clone()", "torch.ones_like(here)"),
+    (5, "aligner.Aligner._start", "here.clone()", "torch.ones_like(here)"),
     (6, "freezing.active", "relevance > 0", "relevance >= 0"),
     (6, "freezing.active", "relevance > 0", "relevance == 0"),
     (6, "freezing.active", "relevance > 0", "relevance > 0.5"),
     (7, "fusion.fuse", "torch.cat(parts, dim=1)", "torch.cat(parts[::-1], dim=1)"),
     (7, "fusion.fuse", "torch.cat(parts, dim=1)", "torch.cat(parts, dim=1) / len(parts)"),
-    (7, "model.PMF.joint", "w[rows]", "w[: len(rows)]"),
-    (7, "model.PMF.joint", "w[rows]", "torch.ones_like(w[rows])"),
+    (7, "model.PMF.weights", "w[rows]", "w[: len(rows)]"),
+    (7, "model.PMF.weights", "w[rows]", "torch.ones_like(w[rows])"),
     (8, "fusion.fuse", "w[:, None] * normalize(h)", "normalize(w[:, None] * h)"),
     (8, "fusion.fuse", "w[:, None] * normalize(h)", "w[:, None] * h"),
     (8, "fusion.fuse", "w[:, None] * normalize(h)", "w[:, None].square() * normalize(h)"),

@@ -68,7 +68,7 @@ def test_key_depends_on_all_that_counts(grid, monkeypatch):
         Cell("emoji/fr_en+hard", "PMF", TINY.but(seed=1)),
     ):
         keys.add(experiments.key(other))
-    monkeypatch.setattr(experiments, "code_fingerprint", lambda: "other code")
+    monkeypatch.setattr(experiments, "code_fingerprint", lambda model: "other code")
     keys.add(experiments.key(cell))
     assert len(keys) == 5
     monkeypatch.undo()

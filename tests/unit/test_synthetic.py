@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 from pmf_minimal.config import PRESETS
 from pmf_minimal.datasets import load
 from pmf_minimal.datasets.faults import SWAPPED
-from pmf_minimal.datasets.synthetic import NAMED, generate
+from pmf_minimal.datasets.synthetic import BLUR, NAMED, generate
 from pmf_minimal.evaluation import evaluate
 from pmf_minimal.relevance import best_match
 from pmf_minimal.training import fit
@@ -38,6 +38,16 @@ def test_what_survives_in_both_graphs_is_alike():
     assert degree[graphs.pairs[:, 0]].equal(degree[graphs.pairs[:, 1]])
     few = generate(500, survives=0.5, dangling=0.0)
     assert few.edge_index.shape[1] == pytest.approx(graphs.edge_index.shape[1] / 2, rel=0.1)
+
+
+def test_numbers_belong_to_attributes_and_agree():
+    graphs = generate(500, survives=1.0, dangling=0.0)
+    held = graphs.features["attribute"] != 0
+    assert (graphs.numbers[~held] == 0).all() and (graphs.numbers[held] != 0).all()
+    # With nothing lost a pair has the same numbers in both graphs but for the blur, in whatever columns.
+    left, right = (graphs.numbers[side].sort(dim=1, descending=True).values for side in graphs.pairs.T)
+    assert (left - right).abs().max() < 8 * BLUR and (left - right).abs().sum() > 0
+    assert 0.45 < graphs.numbers[held].mean() < 0.55
 
 
 def test_one_seed_one_pair():

@@ -1,0 +1,86 @@
+"""MCLEA: multi-modal contrastive learning (Lin et al., COLING 2022). The joint embedding teaches each modality."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import kl_div, normalize
+
+from pmf_minimal.aligner import Aligner, register
+from pmf_minimal.baselines.eva import EVA
+from pmf_minimal.graphs import GraphPair
+from pmf_minimal.losses import alignment_loss
+
+TEMPERATURE = 0.1  # of the contrastive losses
+SOFT, SCALE = 4.0, 0.1  # temperature and weight of the distillation
+
+
+def log_distribution(left: Tensor, right: Tensor, temperature: float) -> Tensor:
+    """log of how probable each other member of the batch is as the left entity's counterpart.
+
+    Args:
+        left, right: float ``[P, d]``.
+        temperature: of the softmax.
+
+    Returns:
+        float ``[P, 2 P]``: the right entities, then the left ones without the entity itself.
+    """
+    left, right = normalize(left), normalize(right)
+    itself = torch.eye(len(left), dtype=torch.bool, device=left.device)
+    # A finite number: 0 · log 0 in the divergence below would have no value.
+    own = (left @ left.T / temperature).masked_fill(itself, -1e4)
+    return torch.cat([left @ right.T / temperature, own], dim=1).log_softmax(dim=1)
+
+
+def distillation_loss(pupil: tuple[Tensor, Tensor], teacher: tuple[Tensor, Tensor], temperature: float) -> Tensor:
+    """L_IAL: mean of both directions of KL( teacher's distribution || pupil's ); the teacher does not learn from it.
+
+    Source: Lin et al. (2022), intra-modal and inter-modal alignment losses.
+
+    Args:
+        pupil, teacher: left and right vectors, float ``[P, d]``; here a modality's and the joint ones.
+        temperature: of both distributions.
+
+    Returns:
+        scalar.
+    """
+    total = 0
+    for (a, b), (c, d) in ((pupil, teacher), (pupil[::-1], teacher[::-1])):
+        target = log_distribution(c, d, temperature).detach()
+        total = total + kl_div(log_distribution(a, b, temperature), target, reduction="batchmean", log_target=True)
+    return total / 2
+
+
+@register("mclea")
+class MCLEA(Aligner):
+    """Global weights as EVA has them; contrastive losses, and distillation of the joint embedding into each modality."""
+
+    title = "MCLEA"
+    idea = "distillation of the joint embedding into each modality"
+    published = {
+        "missing": "noise", "similarity": "euclidean", "csls_rounds": 1, "valid_share": 0.0, "selection": "last",
+        "relation_counts": True, "epochs": 500, "batch_size": 512, "lr": 5e-4, "weight_decay": 1e-2,
+    }  # fmt: skip
+
+    def __init__(self, graphs: GraphPair, config):
+        super().__init__(graphs, config)
+        self.raw_weight = nn.Parameter(torch.ones(len(self.modalities)))
+        names = [*self.modalities, "joint", *(f"joint to {m}" for m in self.modalities)]
+        self.log_variance = nn.ParameterDict({n: nn.Parameter(torch.zeros(())) for n in names})
+
+    weights = EVA.weights
+
+    def losses(self, graphs: GraphPair, pairs: Tensor, entities=None) -> dict[str, Tensor]:
+        """L_ICL of each modality and of the joint embedding, L_IAL of each modality."""
+        h, rows, left, right = self.batch(graphs, pairs)
+        joint, out = self.joint(h, rows), {}
+        for m, (i, j) in self.shared(rows, left, right).items():
+            out[m] = alignment_loss(h[m][i], h[m][j], TEMPERATURE, "separate").mean()
+            if self.config.idea:
+                out[f"joint to {m}"] = SCALE * distillation_loss((h[m][i], h[m][j]), (joint[i], joint[j]), SOFT)
+        out["joint"] = alignment_loss(joint[left], joint[right], TEMPERATURE, "separate").mean()
+        return out
+
+    def weigh(self, parts: dict[str, Tensor]) -> Tensor:
+        """Sum of exp(-s) L + s with a trained log-variance s for each loss (Kendall et al., 2018)."""
+        return sum((-self.log_variance[n]).exp() * x + self.log_variance[n] for n, x in parts.items())
