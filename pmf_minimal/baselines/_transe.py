@@ -38,7 +38,9 @@ def corrupt(edges: Tensor, n_left: int, n: int, generator: torch.Generator) -> T
 
 
 def translation_loss(relation: Tensor, head: Tensor, tail: Tensor, wrong_head: Tensor, wrong_tail: Tensor) -> Tensor:
-    """(1/T) sum over triples of ReLU( margin + |h + r - t|^2 - |h' + r - t'|^2 ).
+    """What a true triple must be shorter by than one with a wrong end, where it is not.
+
+        (1/T) sum over triples of ReLU( margin + |h + r - t|^2 - |h' + r - t'|^2 )
 
     Source: Bordes et al., Translating embeddings for modeling multi-relational data (NeurIPS 2013).
 
