@@ -40,8 +40,9 @@ def stage(notebooks, source):
         (source / "notebooks" / relative).parent.mkdir(parents=True, exist_ok=True)
         origin = notebooks / relative if path.suffix == ".ipynb" else path
         shutil.copy(origin, source / "notebooks" / relative)
-    for chapter in pipeline_map.BOXES:
-        pipeline_map.draw(source / "notebooks" / f"{chapter}.ipynb")
+    for chapter in sorted((source / "notebooks").glob("*.ipynb")):
+        if chapter.stem in pipeline_map.BOXES:
+            pipeline_map.draw(chapter)
 
     # The script finds its fonts relative to itself, so the two keep their places.
     target = source / "book" / "_static" / "mathjax"
