@@ -57,10 +57,7 @@ class MCLEA(Aligner):
 
     title = "MCLEA"
     idea = "distillation of the joint embedding into each modality"
-    published = {
-        "missing": "noise", "similarity": "euclidean", "csls_rounds": 1, "valid_share": 0.0, "selection": "last",
-        "relation_counts": True, "epochs": 500, "batch_size": 512, "lr": 5e-4, "weight_decay": 1e-2,
-    }  # fmt: skip
+    published = EVA.published | {"batch_size": 512}
 
     def __init__(self, graphs: GraphPair, config):
         super().__init__(graphs, config)

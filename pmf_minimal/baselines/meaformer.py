@@ -70,10 +70,7 @@ class MEAformer(Aligner):
 
     title = "MEAformer"
     idea = "weights per entity (one weight per modality for all, as in EVA)"
-    published = {
-        "missing": "noise", "similarity": "euclidean", "csls_rounds": 1, "valid_share": 0.0, "selection": "last",
-        "relation_counts": True, "epochs": 500, "batch_size": 3500, "lr": 5e-4, "weight_decay": 1e-2,
-    }  # fmt: skip
+    published = EVA.published | {"batch_size": 3500}
 
     def __init__(self, graphs: GraphPair, config):
         super().__init__(graphs, config)
