@@ -68,6 +68,7 @@ class MSNEA(Translator):
 
     title = "MSNEA"
     idea = "images as a guide (attributes count alike, and TransE sees no image)"
+    uses = (*Translator.uses, "name", "char")  # for the paper's Table 2 it was given surface text as well
 
     def __init__(self, graphs: GraphPair, config):
         super().__init__(graphs, config)
