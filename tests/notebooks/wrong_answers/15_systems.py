@@ -1,8 +1,10 @@
 """Wrong answers to this chapter's exercises, each with words that the check cell must say to it."""
 
 PRESENCE = """
-@register('presence')
-class Presence(Aligner):
+from pmf_minimal.losses import alignment_loss
+
+@aligner.register('presence')
+class Presence(aligner.Aligner):
     def weights(self, embeddings, rows=slice(None)):
         {weights}
 
