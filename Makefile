@@ -80,8 +80,9 @@ refresh: setup ## execute the notebooks and rewrite their set-up cells, committe
 	$(BIN)/python book/tools/errata.py
 
 .PHONY: teach
-teach: setup ## write what teachers hand out and keep into _build/teaching: copies of the chapters
+teach: setup ## write what teachers need into _build/teaching: copies for students and instructors, slides, questions
 	$(BIN)/python book/tools/teaching.py copies
+	$(BIN)/python book/tools/slides.py
 
 .PHONY: experiments
 experiments: setup ## run the experiments of chapters 9 to 16 again and compare with the stored results (an hour or two; goes on after a halt)
