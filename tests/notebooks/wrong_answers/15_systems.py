@@ -1,8 +1,6 @@
 """Wrong answers to this chapter's exercises, each with words that the check cell must say to it."""
 
 PRESENCE = """
-from pmf_minimal.losses import alignment_loss
-
 @aligner.register('presence')
 class Presence(aligner.Aligner):
     def weights(self, embeddings, rows=slice(None)):
