@@ -69,6 +69,10 @@ _build/html.stamp: $(EXECUTED) $(PAGES) $(VENV)/package.stamp
 	$(BIN)/python book/tools/build_site.py _build/notebooks
 	@touch $@
 
+.PHONY: bundle
+bundle: book ## pack site, notebooks, data and package into one zip file for a room without a network
+	$(BIN)/python book/tools/bundle.py _build/html
+
 .PHONY: refresh
 refresh: setup ## execute the notebooks and rewrite their set-up cells, committed outputs and the generated pages
 	$(BIN)/python book/tools/setup_cell.py
@@ -78,6 +82,11 @@ refresh: setup ## execute the notebooks and rewrite their set-up cells, committe
 	$(BIN)/python book/tools/figure_list.py
 	$(BIN)/python book/tools/claims.py
 	$(BIN)/python book/tools/errata.py
+
+.PHONY: teach
+teach: setup ## write what teachers need into _build/teaching: copies for students and instructors, slides, questions
+	$(BIN)/python book/tools/teaching.py copies
+	$(BIN)/python book/tools/slides.py
 
 .PHONY: experiments
 experiments: setup ## run the experiments of chapters 9 to 16 again and compare with the stored results (an hour or two; goes on after a halt)

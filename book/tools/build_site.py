@@ -44,8 +44,13 @@ def stage(notebooks, source):
         if chapter.stem in pipeline_map.BOXES:
             pipeline_map.draw(chapter)
 
+    copy_mathjax(source / "book" / "_static" / "mathjax")
+
+
+def copy_mathjax(target):
+    """Put MathJax with its fonts into the folder `target`, replacing what is there."""
+    shutil.rmtree(target, ignore_errors=True)
     # The script finds its fonts relative to itself, so the two keep their places.
-    target = source / "book" / "_static" / "mathjax"
     for relative in ("tex-chtml-full.js", "output/chtml/fonts/woff-v2"):
         origin = mathjax_folder() / relative
         (target / relative).parent.mkdir(parents=True, exist_ok=True)
