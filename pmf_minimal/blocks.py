@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from pmf_minimal import alignment, metrics
+from pmf_minimal import alignment, approximate, metrics
+from pmf_minimal.graphs import DataError
 from pmf_minimal.memory import check_optimal
 
 #: Numbers in a block: 64 MB in float32. Time does not fall any more with larger ones.
@@ -132,14 +133,25 @@ def match(similarities: Similarities, how: str = "greedy") -> Tensor:
     """:func:`alignment.match`, int64 ``[P, 2]``; only ``optimal`` needs the whole matrix.
 
     Raises:
-        DataError: there is no room for it; the message says for how many there is.
+        DataError: there is no room for it, and the message says for how many there is; or ``approximate`` lacks faiss.
     """
+    if how == "approximate":
+        return _approximate(similarities)
     if how == "optimal":
         check_optimal(*similarities.shape)
     if similarities.single or how == "optimal":
         return alignment.match(similarities.whole, how)
     known = {"greedy": greedy, "greedy_in_order": greedy_in_order, "mutual": mutual, "row": nearest}
     return known[how](similarities)
+
+
+def _approximate(similarities: Similarities) -> Tensor:
+    """Greedy among the nearest neighbours that an index finds; CSLS counts, but does not choose them."""
+    if similarities.kind == "euclidean":
+        raise DataError("matching=approximate looks for large dot products: set similarity=cosine or dot")
+    pairs = approximate.candidates(similarities.left, similarities.right)
+    values = torch.cat([similarities.at(*some.T) for some in pairs.split(CELLS // similarities.left.shape[1])])
+    return approximate.greedy(pairs, values)
 
 
 def nearest(similarities: Similarities) -> Tensor:

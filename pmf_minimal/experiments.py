@@ -26,7 +26,10 @@ from pmf_minimal.observer import train_and_measure
 from pmf_minimal.training import pick_device
 
 #: Modules that decide what a run yields, besides data and configuration.
-COMPUTES = "aligner alignment blocks encoders evaluation freezing fusion iterative losses metrics model observer relevance training"
+COMPUTES = (
+    "aligner alignment approximate blocks distributed encoders evaluation freezing fusion iterative losses memory metrics "
+    "model observer relevance training"
+)
 
 
 @dataclass(frozen=True)

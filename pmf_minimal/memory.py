@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 
-from pmf_minimal.graphs import DataError
+from pmf_minimal.config import PMFConfig
+from pmf_minimal.graphs import DataError, GraphPair
 
 
 def free(device: torch.device | str = "cpu") -> float:
@@ -33,3 +36,32 @@ def check_optimal(n: int, m: int) -> None:
             f"optimal matching of {n} to {m} entities takes {cell * n * m / 1e9:.0f} GB, {have / 1e9:.0f} GB are free: "
             f"enough for {int((have / cell) ** 0.5)} a side; set matching=greedy, whose memory grows with their number only"
         )
+
+
+def of_a_step(config: PMFConfig, graphs: GraphPair) -> int:
+    """Bytes of all similarities that a step keeps for its gradient: by far the most that grows with the batch, with its square."""
+    m = sum(name in graphs.modalities for name in config.modalities)
+    pairs = min(config.batch_size, len(graphs.train))
+    cells = 3 * (m + 1) * pairs**2  # left with right and each with its own, per modality and joint
+    if config.cross_modality != "off":
+        sides = (min(config.batch_size, n) for n in (graphs.n_left, graphs.n_right))
+        cells += m * (m - 1) // 2 * sum(n * n for n in sides)
+    return 4 * cells
+
+
+def fitting(config: PMFConfig, graphs: GraphPair, device: torch.device) -> PMFConfig:
+    """The configuration with batches halved until a step takes at most half of the memory that is free."""
+    have = free(device)
+    while of_a_step(config, graphs) > have / 2 and config.batch_size >= 4:
+        config = halved(config)
+    return config
+
+
+def halved(config: PMFConfig) -> PMFConfig:
+    """Batches of half the size, twice as many to a step; with a warning, since each then has half the negatives."""
+    config = config.but(batch_size=config.batch_size // 2, accumulation=2 * config.accumulation)
+    warnings.warn(
+        f"not enough memory: batch_size={config.batch_size}, accumulation={config.accumulation} from here on",
+        stacklevel=2,
+    )
+    return config
