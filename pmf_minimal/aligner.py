@@ -79,7 +79,8 @@ class Aligner(nn.Module):
     def encoder(self, modality: str, graphs: GraphPair) -> nn.Module:
         """A new encoder, called with the features ``[N, d_m]`` and the rows asked for; gives ``[len(rows), d]``."""
         if modality == "structure":
-            return StructureEncoder(graphs.edge_index.cpu(), graphs.num_nodes, self.config.dim, self.generator)
+            edges, n = graphs.edge_index.cpu(), graphs.num_nodes
+            return StructureEncoder(edges, n, self.config.dim, self.generator, self.config.fanout)
         once = modality == "relation" and not self.config.relation_counts
         return LinearEncoder(graphs.features[modality].shape[1], self.config.dim, self.generator, binary=once)
 
@@ -91,6 +92,8 @@ class Aligner(nn.Module):
     def begin_epoch(self, epoch: int, generator: torch.Generator) -> None:
         """Called before each epoch with its number, from 1, and its source of randomness."""
         self.generator = generator
+        if "structure" in self.encoders:
+            self.encoders["structure"].generator = generator
 
     def steps(self, batches: int) -> int:
         """Steps of an epoch, of which the seeds make so many batches; more where it is a pass over something larger."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pmf_minimal.aligner import Aligner
-from pmf_minimal.alignment import mutual, similarity
+from pmf_minimal.blocks import Similarities, match
 from pmf_minimal.config import PMFConfig
 from pmf_minimal.graphs import GraphPair
 
@@ -65,8 +65,8 @@ class Probation:
         left, right = rows[rows < graphs.n_left], rows[rows >= graphs.n_left]
         if not (len(left) and len(right)):
             return graphs.train[:0]
-        s = similarity(joint[left], joint[right], config.similarity, config.csls_k, config.csls_rounds)
-        row, column = mutual(s).T
+        s = Similarities(joint[left], joint[right], config.similarity, config.csls_k, config.csls_rounds)
+        row, column = match(s, "mutual").T
         return torch.stack([left[row], right[column]], dim=1)
 
     def state(self) -> dict[str, Tensor]:
