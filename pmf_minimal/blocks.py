@@ -5,6 +5,7 @@ What fits into one block is computed in one piece, to the last digit as ``alignm
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from functools import cached_property
 
@@ -67,8 +68,9 @@ class Similarities:
         return self._view(self.left[rows], self.right[columns], means, lambda whole: whole[rows][:, columns])
 
     def _view(self, left: Tensor, right: Tensor, means: list, cut: Callable[[Tensor], Tensor]) -> Similarities:
-        other = object.__new__(Similarities)
-        other.left, other.right, other.kind, other.means = left, right, self.kind, means
+        other = copy.copy(self)
+        other.__dict__.pop("whole", None)
+        other.left, other.right, other.means = left, right, means
         other.shape = (len(left), len(right))
         if self.single:
             other.whole = cut(self.whole)

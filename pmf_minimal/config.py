@@ -32,7 +32,8 @@ class PMFConfig:
             looks for new pairs among the same.
         freezing: ``gradient`` (Eq. 6), ``row`` (only the feature's own row of a loss is dropped, row 7) or ``off``.
         thaw: whether a frozen feature may come back (row 6).
-        fusion: ``weights`` (Eq. 8), ``keep`` (keep or drop, row 1) or ``none`` (plain concatenation).
+        fusion: ``weights`` (Eq. 8), ``keep`` (keep or drop, row 1), ``none`` (plain concatenation), or ``evidence``: pairs are
+            compared modality by modality, with trust learnt from validation pairs (chapter 19).
         cross_modality: L_CM in every step (``joint``, Eq. 9), in ``stages``: with steps of its own, only after the last
             scoring (row 9), or ``off``.
         cross_modality_over: ``all`` entities or the ``linked`` ones (row 10).
@@ -192,7 +193,7 @@ _CHOICES = {
     "scoring": ("progressive", "static", "random", "oracle", "off"),
     "candidates_in_scoring": ("all", "test"),
     "freezing": ("gradient", "row", "off"),
-    "fusion": ("weights", "keep", "none"),
+    "fusion": ("weights", "keep", "none", "evidence"),
     "cross_modality": ("joint", "stages", "off"),
     "cross_modality_over": ("all", "linked"),
     "cross_modality_negatives": ("both", "one"),

@@ -10,6 +10,7 @@ from pmf_minimal import blocks, metrics
 from pmf_minimal.aligner import Aligner
 from pmf_minimal.blocks import Similarities
 from pmf_minimal.config import PMFConfig
+from pmf_minimal.evidence import compare
 from pmf_minimal.graphs import GraphPair
 
 
@@ -31,13 +32,15 @@ def evaluate(
     table = {}
     for name, h in model.embed(graphs).items():
         if only in (None, name):
-            s, rows, columns = candidates(h, graphs, pairs, config)
+            s, rows, columns = candidates(h, graphs, pairs, config, model.temperatures if name == "joint" else None)
             table[name, "left to right"] = metrics.figures(*blocks.ranks(s, rows, columns))
             table[name, "right to left"] = metrics.figures(*blocks.ranks(s.T, columns, rows))
     return pd.DataFrame(table).T.rename_axis(["embedding", "direction"])
 
 
-def candidates(h: Tensor, graphs: GraphPair, pairs: Tensor, config: PMFConfig) -> tuple[Similarities, Tensor, Tensor]:
+def candidates(
+    h: Tensor, graphs: GraphPair, pairs: Tensor, config: PMFConfig, temperatures: Tensor | None = None
+) -> tuple[Similarities, Tensor, Tensor]:
     """Similarities of the candidates of both graphs, and where the given pairs stand in them.
 
     Candidates are all entities, or with ``config.candidates == "test"`` those of the given pairs only.
@@ -45,6 +48,7 @@ def candidates(h: Tensor, graphs: GraphPair, pairs: Tensor, config: PMFConfig) -
     Args:
         h: float ``[N, d]``.
         graphs, pairs, config: as for :func:`evaluate`.
+        temperatures: as for :func:`evidence.compare`.
 
     Returns:
         n by n' similarities, not yet computed; row ``[P]`` and column ``[P]`` of each pair.
@@ -54,7 +58,7 @@ def candidates(h: Tensor, graphs: GraphPair, pairs: Tensor, config: PMFConfig) -
     if config.candidates == "test":
         left, right = left[rows], right[columns]
         rows = columns = torch.arange(len(pairs), device=h.device)
-    return Similarities(left, right, config.similarity, config.csls_k, config.csls_rounds), rows, columns
+    return compare(left, right, config, temperatures), rows, columns
 
 
 def candidate_similarity(

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from pmf_minimal.aligner import Aligner
-from pmf_minimal.blocks import Similarities, match
+from pmf_minimal.blocks import match
 from pmf_minimal.config import PMFConfig
+from pmf_minimal.evidence import compare
 from pmf_minimal.graphs import GraphPair
 
 
@@ -33,6 +34,7 @@ class Probation:
         Returns:
             ``added``: pairs added now; ``added right``: how many of them are true test pairs, for the record only.
         """
+        model.calibrate(self.graphs)
         nearest = self._mutual(model)
         key = nearest[:, 0] * self.graphs.num_nodes + nearest[:, 1]
         known = self.candidates[:, 0] * self.graphs.num_nodes + self.candidates[:, 1]
@@ -65,7 +67,7 @@ class Probation:
         left, right = rows[rows < graphs.n_left], rows[rows >= graphs.n_left]
         if not (len(left) and len(right)):
             return graphs.train[:0]
-        s = Similarities(joint[left], joint[right], config.similarity, config.csls_k, config.csls_rounds)
+        s = compare(joint[left], joint[right], config, model.temperatures)
         row, column = match(s, "mutual").T
         return torch.stack([left[row], right[column]], dim=1)
 

@@ -25,7 +25,8 @@ def matches(run: Run) -> pd.DataFrame:
         left, right (rows of the entities), left_id, left_name, right_id, right_name, score, correct.
     """
     graphs, test = run.graphs, run.graphs.test
-    s, _, _ = candidates(run.model.embed(graphs)["joint"], graphs, test, run.config.but(candidates="test"))
+    joint, config = run.model.embed(graphs)["joint"], run.config.but(candidates="test")
+    s, _, _ = candidates(joint, graphs, test, config, run.model.temperatures)
     row, column = match(s, run.config.matching).T
     left, right = test[row, 0].cpu(), test[column, 1].cpu()
     table = pd.DataFrame(

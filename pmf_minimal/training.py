@@ -136,6 +136,7 @@ def fit(
             if looked and checkpoint is not None and distributed.place()[0] == 0:
                 checkpoints.write(checkpoint, config, *training.state())
     training.model.load_state_dict(training.best)
+    training.model.calibrate(training.graphs)
     history = pd.DataFrame(training.history).set_index("epoch")
     return Run(training.model, graphs.to(on), config, history, training.best_epoch)
 
