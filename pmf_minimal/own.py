@@ -19,6 +19,7 @@ from pmf_minimal.blocks import Similarities, match, parts
 from pmf_minimal.config import PRESETS, PMFConfig
 from pmf_minimal.datasets.errors import DamagedFile, MissingFile
 from pmf_minimal.datasets.rdf import write_same_as
+from pmf_minimal.evidence import compare
 from pmf_minimal.formats import FORMAT, check
 from pmf_minimal.graphs import DataError, GraphPair
 from pmf_minimal.training import Run
@@ -105,7 +106,7 @@ class Alignment:
 
     Attributes:
         matches: left, right (rows), left_uri, left_name, right_uri, right_name, known (the pair was given), score,
-            cosine, ``from <modality>`` (its part of the cosine: they add up to it) and precision, estimated
+            cosine or, where the model compares by it, evidence; ``from <modality>`` (its part of that: they add up to it) and precision, estimated
             among all matches that are at least as sure.
         thresholds: per threshold: matches above it, those of seeds left out; right and wrong among the validation pairs' left
             entities; alarms, the mean count of left and of right entities that get a match though their counterpart
@@ -118,7 +119,9 @@ class Alignment:
             self.embeddings = {m: h.cpu() for m, h in run.model.embed(run.graphs).items()}
         n = self.graphs.n_left
         joint = self.embeddings["joint"]
-        self.score = Similarities(joint[:n], joint[n:], "cosine", self.config.csls_k, self.config.csls_rounds)
+        # Scores are compared with each other and with a precision, so they are cosines, or evidence where the model has it.
+        self.by_evidence = run.model.temperatures is not None
+        self.score = compare(joint[:n], joint[n:], self.config.but(similarity="cosine"), run.model.temperatures)
         blank = torch.tensor([uri.startswith("_:") for uri in self.graphs.uris])
         self.free = [~blank[:n], ~blank[n:]]
         self.thresholds = self._thresholds()
@@ -198,7 +201,10 @@ class Alignment:
         known = torch.cat([graphs.train, graphs.valid]).cpu()
         pairs = torch.cat([known, self._greedy(known) + torch.tensor([0, n])])
         left, right = pairs.T
-        parts = contributions(self.embeddings["joint"], pairs, len(self.embeddings) - 1)
+        if self.by_evidence:
+            parts, total = self.score.by_modality(left, right - n), "evidence"
+        else:
+            parts, total = contributions(self.embeddings["joint"], pairs, len(self.embeddings) - 1), "cosine"
         score = self.score.at(left, right - n).numpy()
         table = pd.DataFrame(
             {"left": left, "right": right}
@@ -207,7 +213,7 @@ class Alignment:
                 for word, rows in (("left", left), ("right", right))
                 for what, values in (("uri", graphs.uris), ("name", graphs.entity_names))
             }
-            | {"known": np.arange(len(pairs)) < len(known), "score": score, "cosine": parts.sum(dim=1)}
+            | {"known": np.arange(len(pairs)) < len(known), "score": score, total: parts.sum(dim=1)}
             | {f"from {m}": parts[:, k] for k, m in enumerate(list(self.embeddings)[:-1])}
         )
         steps = self.thresholds.iloc[::-1]  # thresholds rising
