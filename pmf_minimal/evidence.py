@@ -114,6 +114,20 @@ class Evidence(Similarities):
             found.append(_present(log_ratio, log_w + log_v))
         return torch.stack(found, dim=1)
 
+    def confidence(self, rows: Tensor, columns: Tensor) -> Tensor:
+        """Probability of the given pairs, float ``[P]``, if of all candidates just one is the counterpart: the lower of both directions.
+
+        Evidence before CSLS is the logarithm of a ratio of likelihoods, so its softmax over the candidates is that probability.
+        """
+        means, self.means = self.means, []
+        of_rows, of_columns = self.left.new_zeros(self.shape[0]), self.left.new_full((self.shape[1],), -torch.inf)
+        for part, block in self._blocks():
+            of_rows[part] = block.logsumexp(dim=1)
+            of_columns = torch.logaddexp(of_columns, block.logsumexp(dim=0))
+        s = self.at(rows, columns) if not self.single else self._compute(slice(None), slice(None))[rows, columns]
+        self.means = means
+        return (s - torch.maximum(of_rows[rows], of_columns[columns])).exp()
+
     def at(self, rows: Tensor, columns: Tensor) -> Tensor:
         s = self.by_modality(rows, columns).sum(dim=1)
         for of_rows, of_columns in self.means:
