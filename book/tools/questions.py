@@ -20,7 +20,7 @@ KINDS = {"choice": "multiple choice", "short": "short answer", "calculation": "c
 FIELDS = {"chapter", "kind", "difficulty", "question", "answer", "see"}
 MORE = {"choice": {"wrong"}, "short": set(), "calculation": {"compute", "number"}}
 
-HEAD = """# Questions
+HEAD = """# A bank of questions
 
 {total} questions for tests and discussions, three to five for each chapter, with their answers folded; each answer links to the section that gives it. For a learning platform, `make teach`
 writes them as GIFT text (`_build/teaching/questions.gift`), which Moodle and others import. Calculated numbers are checked by a test. This page is made from `book/questions.yaml` by `book/tools/questions.py`.
