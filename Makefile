@@ -69,6 +69,10 @@ _build/html.stamp: $(EXECUTED) $(PAGES) $(VENV)/package.stamp
 	$(BIN)/python book/tools/build_site.py _build/notebooks
 	@touch $@
 
+.PHONY: bundle
+bundle: book ## pack site, notebooks, data and package into one zip file for a room without a network
+	$(BIN)/python book/tools/bundle.py _build/html
+
 .PHONY: refresh
 refresh: setup ## execute the notebooks and rewrite their set-up cells, committed outputs and the generated pages
 	$(BIN)/python book/tools/setup_cell.py

@@ -35,6 +35,7 @@ class Aligner(nn.Module):
         present: modality -> float ``[N]``, 1 where the feature takes part at all.
         relevance: modality -> float ``[N]``, score of a feature; presence where a model scores nothing.
         active: modality -> bool ``[N]``, False where a feature is frozen.
+        temperatures: float ``[modalities]`` of :class:`evidence.Evidence`, if joint embeddings are to be compared by it, or None.
         generator: source of the initial values, then of an epoch's random draws; on the CPU.
     """
 
@@ -59,6 +60,7 @@ class Aligner(nn.Module):
             )
         self.generator = torch.Generator().manual_seed(config.seed)
         self.encoders = nn.ModuleDict({m: self.encoder(m, graphs) for m in self.modalities})
+        self.register_buffer("temperatures", None)
         self._start(graphs)
 
     def _start(self, graphs: GraphPair) -> None:
@@ -79,7 +81,8 @@ class Aligner(nn.Module):
     def encoder(self, modality: str, graphs: GraphPair) -> nn.Module:
         """A new encoder, called with the features ``[N, d_m]`` and the rows asked for; gives ``[len(rows), d]``."""
         if modality == "structure":
-            return StructureEncoder(graphs.edge_index.cpu(), graphs.num_nodes, self.config.dim, self.generator)
+            edges, n = graphs.edge_index.cpu(), graphs.num_nodes
+            return StructureEncoder(edges, n, self.config.dim, self.generator, self.config.fanout)
         once = modality == "relation" and not self.config.relation_counts
         return LinearEncoder(graphs.features[modality].shape[1], self.config.dim, self.generator, binary=once)
 
@@ -91,6 +94,8 @@ class Aligner(nn.Module):
     def begin_epoch(self, epoch: int, generator: torch.Generator) -> None:
         """Called before each epoch with its number, from 1, and its source of randomness."""
         self.generator = generator
+        if "structure" in self.encoders:
+            self.encoders["structure"].generator = generator
 
     def steps(self, batches: int) -> int:
         """Steps of an epoch, of which the seeds make so many batches; more where it is a pass over something larger."""
@@ -99,6 +104,9 @@ class Aligner(nn.Module):
     def score(self, graphs: GraphPair, thresholds: dict[str, float], generator: torch.Generator) -> None:
         """Measure relevance anew; only some models do."""
         raise NotImplementedError
+
+    def calibrate(self, graphs: GraphPair) -> None:
+        """Learn from the validation pairs how far to trust what was learnt; only some models do."""
 
     @property
     def present(self) -> dict[str, Tensor]:

@@ -8,6 +8,8 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from pmf_minimal.memory import check_optimal
+
 
 def similarity(left: Tensor, right: Tensor, kind: str = "cosine", csls_k: int = 3, csls_rounds: int = 0) -> Tensor:
     """How similar every left entity is to every right one.
@@ -130,7 +132,11 @@ def optimal(similarity: Tensor) -> Tensor:
 
     Returns:
         int64 ``[min(n, n'), 2]``, row and column.
+
+    Raises:
+        DataError: there is no room for SciPy's copies; the message says up to which size there is.
     """
+    check_optimal(*similarity.shape)
     rows, columns = linear_sum_assignment(similarity.cpu().numpy(), maximize=True)
     return torch.as_tensor(np.stack([rows, columns], axis=1), device=similarity.device)
 

@@ -69,12 +69,14 @@ def train(dataset, model, preset, changes, seed, root, images, vectors, device, 
       model.safetensors  the weights of the best epoch, with relevance and frozen features
       config.json        every setting
     """
-    from pmf_minimal import results
+    from pmf_minimal import distributed, results
     from pmf_minimal.aligner import find, published
     from pmf_minimal.config import PRESETS
     from pmf_minimal.datasets import load
     from pmf_minimal.training import fit, pick_device
 
+    distributed.start()
+    first = distributed.place()[0] == 0
     try:
         find(model)
         presets = PRESETS | {"published": published(model)}
@@ -90,11 +92,13 @@ def train(dataset, model, preset, changes, seed, root, images, vectors, device, 
         out = Path("runs") / dataset.replace("/", "-") / f"{preset}-seed{config.seed}-{datetime.now():%Y%m%d-%H%M%S}"
     if out.exists():
         raise InputError(f"{out}: already there; name a new folder with --out, so that no result is lost")
-    click.echo(f"{graphs}\n{len(graphs.train)} seeds, {len(graphs.valid)} validation and {len(graphs.test)} test pairs")
-    for note in graphs.notes:
-        click.echo(note)
+    if first:
+        sizes = f"{len(graphs.train)} seeds, {len(graphs.valid)} validation and {len(graphs.test)} test pairs"
+        click.echo("\n".join([str(graphs), sizes, *graphs.notes]))
     with user_errors():
-        run = fit(graphs, config, device, checkpoint=checkpoint)
+        run = fit(graphs, config, device, progress=first, checkpoint=checkpoint)
+    if not first:
+        return
     metrics = results.save(run, out)
     click.echo(f"\nTest pairs, epoch {run.best_epoch} (chosen by {config.selection} pairs):\n")
     click.echo(results.table(metrics).to_string(float_format="{:.3f}".format))

@@ -32,7 +32,8 @@ class PMFConfig:
             looks for new pairs among the same.
         freezing: ``gradient`` (Eq. 6), ``row`` (only the feature's own row of a loss is dropped, row 7) or ``off``.
         thaw: whether a frozen feature may come back (row 6).
-        fusion: ``weights`` (Eq. 8), ``keep`` (keep or drop, row 1) or ``none`` (plain concatenation).
+        fusion: ``weights`` (Eq. 8), ``keep`` (keep or drop, row 1), ``none`` (plain concatenation), or ``evidence``: pairs are
+            compared modality by modality, with trust learnt from validation pairs (chapter 19).
         cross_modality: L_CM in every step (``joint``, Eq. 9), in ``stages``: with steps of its own, only after the last
             scoring (row 9), or ``off``.
         cross_modality_over: ``all`` entities or the ``linked`` ones (row 10).
@@ -50,11 +51,12 @@ class PMFConfig:
         schedule: ``cosine``, or ``wrong_count``: its number of steps as the released code counts it (row 19).
         precision: ``float32``, or ``bfloat16`` for the large products of the losses (for GPUs with such units).
         compile: let PyTorch compile the losses (a minute at the first step; for long runs on a GPU).
-        matching: how ``matches.csv`` decides: ``greedy``, ``greedy_in_order``, ``mutual``, ``optimal``, or every ``row`` on
-            its own (row 15).
+        matching: how ``matches.csv`` decides: ``greedy``, ``greedy_in_order``, ``mutual``, ``optimal``, every ``row`` on
+            its own (row 15), or ``approximate``: greedy among neighbours that an index finds (needs faiss).
         evaluate_every, patience: epochs between looks at the validation pairs, and looks without gain before stopping.
         iterative_epochs: epochs of iterative learning that follow; 0 for none.
         iterative_every, probation: epochs between two rounds of it, and rounds that a pair must pass (row 22).
+        fanout: neighbours that training draws per entity and layer, for graphs too large for all of them; 0 for all.
         seed: of split, initial weights and batches.
     """
 
@@ -105,6 +107,7 @@ class PMFConfig:
     iterative_epochs: int = 0
     iterative_every: int = 5
     probation: int = 10
+    fanout: int = 0
     seed: int = 0
 
     def __post_init__(self):
@@ -182,7 +185,7 @@ RELEASED = {
 _LEAST = dict.fromkeys(
     ("dim", "epochs", "batch_size", "accumulation", "evaluate_every", "iterative_every", "csls_k", "patience"), 1
 )
-_LEAST |= {"temperature": 0.025, "iterative_epochs": 0, "probation": 1, "scoring_start": 1}
+_LEAST |= {"temperature": 0.025, "iterative_epochs": 0, "probation": 1, "scoring_start": 1, "fanout": 0}
 
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number"}
 
@@ -190,7 +193,7 @@ _CHOICES = {
     "scoring": ("progressive", "static", "random", "oracle", "off"),
     "candidates_in_scoring": ("all", "test"),
     "freezing": ("gradient", "row", "off"),
-    "fusion": ("weights", "keep", "none"),
+    "fusion": ("weights", "keep", "none", "evidence"),
     "cross_modality": ("joint", "stages", "off"),
     "cross_modality_over": ("all", "linked"),
     "cross_modality_negatives": ("both", "one"),
@@ -202,7 +205,7 @@ _CHOICES = {
     "selection": ("valid", "test", "last"),
     "schedule": ("cosine", "wrong_count"),
     "precision": ("float32", "bfloat16"),
-    "matching": ("greedy", "greedy_in_order", "mutual", "optimal", "row"),
+    "matching": ("greedy", "greedy_in_order", "mutual", "optimal", "row", "approximate"),
 }
 
 PRESETS = {"paper": PMFConfig(), "released": PMFConfig(**RELEASED)}

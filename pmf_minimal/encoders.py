@@ -99,6 +99,42 @@ class Neighbours(nn.Module):
         for name, tensor in (("edge_index", torch.stack([target, source])), ("rowptr", rowptr), ("reverse", reverse)):
             self.register_buffer(name, tensor, persistent=False)
 
+    def around(self, rows: Tensor, fanout: int, hops: int, generator: torch.Generator) -> tuple[Tensor, Neighbours]:
+        """The graph among some entities, some of their neighbours, some of theirs, and so on.
+
+        Of an entity's neighbours at most ``fanout`` draws are taken, and all of them where there are no more than that.
+
+        Args:
+            rows: int64 ``[B]``, each once.
+            fanout, hops: draws per entity, and how often.
+            generator: source of randomness, on the CPU.
+
+        Returns:
+            int64 ``[n]``: the entities, ``rows`` first; and who hears whom among these, by their place in that list.
+        """
+        col, nodes = self.edge_index[1], rows
+        place = rows.new_full((len(self.rowptr) - 1,), -1)
+        edge = rows
+        for _ in range(hops):
+            first, degree = self.rowptr[edge], self.rowptr[edge + 1] - self.rowptr[edge]
+            drawn = (torch.rand(len(edge), fanout, generator=generator).to(rows.device) * degree[:, None]).long()
+            each = torch.arange(fanout, device=rows.device).expand_as(drawn)
+            few = (degree <= fanout)[:, None]
+            chosen = first[:, None] + torch.where(few, each, drawn)
+            chosen = chosen[~few | (each < degree[:, None])]
+            place[nodes] = 0
+            new = col[chosen].unique()
+            edge = new[place[new] < 0]
+            nodes = torch.cat([nodes, edge])
+        place[nodes] = torch.arange(len(nodes), device=rows.device)
+        # All edges between them, whatever was drawn: the graph stays one of mutual hearing.
+        degree = self.rowptr[nodes + 1] - self.rowptr[nodes]
+        target = torch.arange(len(nodes), device=rows.device).repeat_interleave(degree)
+        offset = torch.arange(len(target), device=rows.device) - (degree.cumsum(0) - degree)[target]
+        source = place[col[self.rowptr[nodes][target] + offset]]
+        inside = source >= 0
+        return nodes, Neighbours(torch.stack([target[inside], source[inside]]), len(nodes))
+
     @property
     def adjacency(self) -> Tensor:
         """The pattern as a sparse ``[N, N]`` matrix: the form by which PyG takes the fused way."""
@@ -113,20 +149,28 @@ class StructureEncoder(nn.Module):
         edge_index: int64 ``[2, E]`` of both graphs.
         n: number of entities N.
         dim: width d.
-        generator: source of the initial values; x starts as N(0, 1/sqrt(N)).
+        generator: source of the initial values, and of draws of neighbours; x starts as N(0, 1/sqrt(N)).
+        fanout: where only some rows are asked for, hear so many neighbours of each entity, drawn anew each time; 0 for all.
     """
 
-    def __init__(self, edge_index: Tensor, n: int, dim: int, generator: torch.Generator):
+    def __init__(self, edge_index: Tensor, n: int, dim: int, generator: torch.Generator, fanout: int = 0):
         super().__init__()
+        self.generator, self.fanout = generator, fanout
         self.neighbours = Neighbours(edge_index, n)
         self.entities = nn.Parameter(torch.randn(n, dim, generator=generator) / math.sqrt(n))
         self.layers = nn.ModuleList(DiagonalGATConv(dim, heads=2, generator=generator) for _ in range(2))
 
     def forward(self, features: None = None, rows: Tensor | None = None) -> Tensor:
         """-> ``[N, d]``, or ``[len(rows), d]`` for the rows asked for."""
+        if rows is None or not self.fanout:
+            h = self._through(self.entities, self.neighbours)
+            return h if rows is None else h[rows]
+        nodes, among = self.neighbours.around(rows, self.fanout, len(self.layers), self.generator)
+        return self._through(self.entities[nodes], among)[: len(rows)]
+
+    def _through(self, x: Tensor, neighbours: Neighbours) -> Tensor:
         first, second = self.layers
-        h = second(elu(first(self.entities, self.neighbours)), self.neighbours)
-        return h if rows is None else h[rows]
+        return second(elu(first(x, neighbours)), neighbours)
 
 
 class LinearEncoder(nn.Module):

@@ -6,10 +6,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from pmf_minimal import metrics
+from pmf_minimal import blocks, metrics
 from pmf_minimal.aligner import Aligner
-from pmf_minimal.alignment import similarity
+from pmf_minimal.blocks import Similarities
 from pmf_minimal.config import PMFConfig
+from pmf_minimal.evidence import compare
 from pmf_minimal.graphs import GraphPair
 
 
@@ -31,32 +32,41 @@ def evaluate(
     table = {}
     for name, h in model.embed(graphs).items():
         if only in (None, name):
-            s, rows, columns = candidate_similarity(h, graphs, pairs, config)
-            table[name, "left to right"] = metrics.evaluate(s[rows], columns)
-            table[name, "right to left"] = metrics.evaluate(s.T[columns], rows)
+            s, rows, columns = candidates(h, graphs, pairs, config, model.temperatures if name == "joint" else None)
+            table[name, "left to right"] = metrics.figures(*blocks.ranks(s, rows, columns))
+            table[name, "right to left"] = metrics.figures(*blocks.ranks(s.T, columns, rows))
     return pd.DataFrame(table).T.rename_axis(["embedding", "direction"])
 
 
-def candidate_similarity(
-    h: Tensor, graphs: GraphPair, pairs: Tensor, config: PMFConfig
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Similarity of the candidates of both graphs, and where the given pairs stand in it.
+def candidates(
+    h: Tensor, graphs: GraphPair, pairs: Tensor, config: PMFConfig, temperatures: Tensor | None = None
+) -> tuple[Similarities, Tensor, Tensor]:
+    """Similarities of the candidates of both graphs, and where the given pairs stand in them.
 
     Candidates are all entities, or with ``config.candidates == "test"`` those of the given pairs only.
 
     Args:
         h: float ``[N, d]``.
         graphs, pairs, config: as for :func:`evaluate`.
+        temperatures: as for :func:`evidence.compare`.
 
     Returns:
-        float ``[n, n']``; row ``[P]`` and column ``[P]`` of each pair.
+        n by n' similarities, not yet computed; row ``[P]`` and column ``[P]`` of each pair.
     """
     left, right = h[: graphs.n_left], h[graphs.n_left :]
     rows, columns = pairs[:, 0], pairs[:, 1] - graphs.n_left
     if config.candidates == "test":
         left, right = left[rows], right[columns]
         rows = columns = torch.arange(len(pairs), device=h.device)
-    return similarity(left, right, config.similarity, config.csls_k, config.csls_rounds), rows, columns
+    return compare(left, right, config, temperatures), rows, columns
+
+
+def candidate_similarity(
+    h: Tensor, graphs: GraphPair, pairs: Tensor, config: PMFConfig
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What :func:`candidates` gives, the similarities as one float ``[n, n']``, where that fits into memory."""
+    s, rows, columns = candidates(h, graphs, pairs, config)
+    return s.whole, rows, columns
 
 
 def frozen_shares(model: Aligner, graphs: GraphPair) -> dict[str, float]:

@@ -27,7 +27,8 @@ from pmf_minimal.training import pick_device
 
 #: Modules that decide what a run yields, besides data and configuration.
 COMPUTES = (
-    "aligner alignment encoders evaluation freezing fusion iterative losses metrics model observer relevance training"
+    "aligner alignment approximate blocks distributed encoders evaluation evidence freezing fusion iterative losses memory metrics "
+    "model observer relevance training"
 )
 
 

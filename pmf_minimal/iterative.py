@@ -6,9 +6,13 @@ import torch
 from torch import Tensor
 
 from pmf_minimal.aligner import Aligner
-from pmf_minimal.alignment import mutual, similarity
+from pmf_minimal.blocks import match
 from pmf_minimal.config import PMFConfig
+from pmf_minimal.evidence import Evidence, compare
 from pmf_minimal.graphs import GraphPair
+
+#: How probable a pair must be to join the seeds, where the model knows probabilities.
+SURE = 0.9
 
 
 class Probation:
@@ -33,6 +37,8 @@ class Probation:
         Returns:
             ``added``: pairs added now; ``added right``: how many of them are true test pairs, for the record only.
         """
+        if model.temperatures is not None:
+            return self._collect_sure(model)
         nearest = self._mutual(model)
         key = nearest[:, 0] * self.graphs.num_nodes + nearest[:, 1]
         known = self.candidates[:, 0] * self.graphs.num_nodes + self.candidates[:, 1]
@@ -51,6 +57,36 @@ class Probation:
         return {"added": len(added), "added right": int(torch.isin(key[passed], truth).sum())}
 
     @torch.no_grad()
+    def _collect_sure(self, model: Aligner) -> dict[str, float]:
+        """One round where confidence is known: the pairs that are each other's nearest and at least ``SURE`` take the place of the last ones.
+
+        Validation pairs are tried like unknown ones; what share of those that are sure is right is an estimate for all. Once it
+        falls below ``SURE`` nothing is added any more.
+        """
+        graphs, known = self.graphs, self.graphs.valid
+        model.calibrate(graphs)
+        joint = model.embed(graphs)["joint"]
+        free = torch.ones(graphs.num_nodes, dtype=torch.bool, device=joint.device)
+        free[graphs.train.ravel()] = False
+        rows = free.nonzero().ravel()
+        left, right = rows[rows < graphs.n_left], rows[rows >= graphs.n_left]
+        s = Evidence(joint[left], joint[right], model.temperatures)
+        row, column = match(s, "mutual").T
+        sure = s.confidence(row, column) >= SURE
+        pairs = torch.stack([left[row[sure]], right[column[sure]]], dim=1)
+        tried = torch.isin(pairs[:, 0], known[:, 0]) | torch.isin(pairs[:, 1], known[:, 1])
+        right_ones = self._among(pairs[tried], known)
+        precision = right_ones / max(1, int(tried.sum()))
+        new = pairs[~tried] if precision >= SURE else pairs[:0]
+        if precision >= SURE:
+            self.train = torch.cat([graphs.train, new])
+        return {"added": len(new), "added right": self._among(new, graphs.test), "valid precision": precision}
+
+    def _among(self, pairs: Tensor, known: Tensor) -> int:
+        n = self.graphs.num_nodes
+        return int(torch.isin(pairs[:, 0] * n + pairs[:, 1], known[:, 0] * n + known[:, 1]).sum())
+
+    @torch.no_grad()
     def _mutual(self, model: Aligner) -> Tensor:
         """int64 ``[P, 2]``: pairs of still unaligned entities that are each other's nearest."""
         graphs, config = self.graphs, self.config
@@ -65,8 +101,8 @@ class Probation:
         left, right = rows[rows < graphs.n_left], rows[rows >= graphs.n_left]
         if not (len(left) and len(right)):
             return graphs.train[:0]
-        s = similarity(joint[left], joint[right], config.similarity, config.csls_k, config.csls_rounds)
-        row, column = mutual(s).T
+        s = compare(joint[left], joint[right], config, model.temperatures)
+        row, column = match(s, "mutual").T
         return torch.stack([left[row], right[column]], dim=1)
 
     def state(self) -> dict[str, Tensor]:

@@ -27,6 +27,75 @@ def _similarities(a: Tensor, b: Tensor, temperature: float, without_self: bool =
     return shifted.exp_()
 
 
+#: From this many similarities on, the gradient of their sums is taken by hand.
+LARGE = 2**22
+#: Rows of them that stay in the processor's cache meanwhile.
+ROWS = 128
+
+
+def _sums(a: Tensor, b: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """Sums of :func:`_similarities` over each row ``[n]`` and each column ``[n']``."""
+    if len(a) * len(b) <= LARGE or torch.compiler.is_compiling():
+        similarities = _similarities(a, b, temperature)
+        return similarities.sum(dim=1), similarities.sum(dim=0)
+    return _Sums.apply(a, b, temperature)
+
+
+def _own_sums(a: Tensor, temperature: float) -> Tensor:
+    """Sum over each row of how similar it is to the others, ``[n]``."""
+    if len(a) ** 2 <= LARGE or torch.compiler.is_compiling():
+        return _similarities(a, a, temperature, without_self=True).sum(dim=1)
+    return _OwnSums.apply(a, temperature)
+
+
+def _factors(similarities: Tensor, rows: Tensor, columns: Tensor, dtype: torch.dtype):
+    """Blocks of (rows_i + columns_j) · similarities_ij, which nobody ever sees as a whole."""
+    # A GPU prefers one large piece; there the matrix has room.
+    step = ROWS if similarities.device.type == "cpu" else len(similarities)
+    for start in range(0, len(similarities), step):
+        block = slice(start, start + step)
+        yield block, (rows[block, None] + columns).mul_(similarities[block]).to(dtype)
+
+
+class _Sums(torch.autograd.Function):
+    """:func:`_sums` with a backward that passes once over the matrix, where autograd does so for each operation."""
+
+    @staticmethod
+    def forward(ctx, a, b, temperature):
+        similarities = _similarities(a, b, temperature)
+        ctx.save_for_backward(a, b, similarities)
+        ctx.temperature = temperature
+        return similarities.sum(dim=1), similarities.sum(dim=0)
+
+    @staticmethod
+    def backward(ctx, rows, columns):
+        a, b, similarities = ctx.saved_tensors
+        d_a, d_b = torch.empty_like(a), torch.zeros_like(b)
+        for block, factors in _factors(similarities, rows, columns, a.dtype):
+            torch.mm(factors, b, out=d_a[block])
+            d_b.addmm_(factors.T, a[block])
+        return d_a / ctx.temperature, d_b / ctx.temperature, None
+
+
+class _OwnSums(torch.autograd.Function):
+    """:func:`_own_sums`; the matrix is symmetric, so one product gives what autograd needs two for."""
+
+    @staticmethod
+    def forward(ctx, a, temperature):
+        similarities = _similarities(a, a, temperature, without_self=True)
+        ctx.save_for_backward(a, similarities)
+        ctx.temperature = temperature
+        return similarities.sum(dim=1)
+
+    @staticmethod
+    def backward(ctx, rows):
+        a, similarities = ctx.saved_tensors
+        d_a = torch.empty_like(a)
+        for block, factors in _factors(similarities, rows, rows, a.dtype):
+            torch.mm(factors, a, out=d_a[block])
+        return d_a / ctx.temperature, None
+
+
 def _hits(a: Tensor, b: Tensor, temperature: float) -> Tensor:
     """a_i · b_i / tau - 1/tau, ``[n]``: the diagonal of what :func:`_similarities` takes the exponential of."""
     precise = torch.promote_types(a.dtype, torch.float32)
@@ -48,14 +117,11 @@ def log_matches(left: Tensor, right: Tensor, temperature: float) -> tuple[Tensor
         log l_CKG from left to right and from right to left, float ``[P]`` each.
     """
     left, right = normalize(left), normalize(right)
-    across = _similarities(left, right, temperature)  # [P, P]
-    own_left = _similarities(left, left, temperature, without_self=True)
-    own_right = _similarities(right, right, temperature, without_self=True)
+    rows, columns = _sums(left, right, temperature)
+    own_left, own_right = _own_sums(left, temperature), _own_sums(right, temperature)
     # log exp(h_i·h_j / tau) without the detour, minus the log of the denominator; both shifted by 1/tau
     hit = _hits(left, right, temperature)
-    forth = hit - torch.log(across.sum(dim=1) + own_left.sum(dim=1))
-    back = hit - torch.log(across.sum(dim=0) + own_right.sum(dim=1))
-    return forth, back
+    return hit - torch.log(rows + own_left), hit - torch.log(columns + own_right)
 
 
 def alignment_loss(left: Tensor, right: Tensor, temperature: float, both_directions: str = "joint") -> Tensor:
@@ -93,9 +159,8 @@ def log_agreement(p: Tensor, q: Tensor, temperature: float, negatives: str = "bo
         log l_CM(e_i^p, e_i^q) and log l_CM(e_i^q, e_i^p), float ``[B]`` each; with both kinds of negatives they are the same.
     """
     p, q = normalize(p), normalize(q)
-    similarity = _similarities(p, q, temperature)  # [B, B]
+    rows, columns = _sums(p, q, temperature)
     hit = _hits(p, q, temperature)
-    rows, columns = similarity.sum(dim=1), similarity.sum(dim=0)
     if negatives == "one":
         return hit - torch.log(rows), hit - torch.log(columns)
     # The positive stands in the row and in the column; it is counted once.

@@ -58,7 +58,11 @@ def mrr(better: Tensor, equal: Tensor) -> Tensor:
 
 def evaluate(similarity: Tensor, right: Tensor) -> dict[str, float]:
     """Hits@1, Hits@10 and MRR of one direction; arguments as for :func:`ranks`."""
-    better, equal = ranks(similarity, right)
+    return figures(*ranks(similarity, right))
+
+
+def figures(better: Tensor, equal: Tensor) -> dict[str, float]:
+    """Hits@1, Hits@10 and MRR from what :func:`ranks` gives."""
     return {
         "Hits@1": float(hits(better, equal, 1)),
         "Hits@10": float(hits(better, equal, 10)),

@@ -8,7 +8,7 @@ from itertools import combinations
 import torch
 from torch import Tensor, nn
 
-from pmf_minimal import freezing, losses, relevance
+from pmf_minimal import evidence, freezing, losses, relevance
 from pmf_minimal.aligner import Aligner, register
 from pmf_minimal.config import RELEASED, PMFConfig
 from pmf_minimal.fusion import fuse
@@ -52,6 +52,10 @@ class PMF(Aligner):
         names = [*self.modalities, "joint", *("-".join(pair) for pair in combinations(self.modalities, 2))]
         self.log_variance = nn.ParameterDict({n: nn.Parameter(torch.zeros(())) for n in names})
         self.log_variance.requires_grad_(config.loss_weights == "learned")
+        if config.fusion == "evidence":
+            self.temperatures = torch.full((len(self.modalities),), config.temperature)
+            for w in self.relevance.values():
+                w.mul_(evidence.BEFORE)
 
     @classmethod
     def settle(cls, config: PMFConfig) -> PMFConfig:
@@ -76,6 +80,13 @@ class PMF(Aligner):
     def joint(self, embeddings: dict[str, Tensor], rows: Tensor | slice = slice(None)) -> Tensor:
         """Eq. (8) for the embeddings of the given rows: float ``[n, d · modalities]``."""
         return fuse(embeddings, self.weights(embeddings, rows), self.config.fusion)
+
+    def calibrate(self, graphs: GraphPair) -> None:
+        if self.temperatures is not None:
+            temperatures, trust = evidence.calibrate(self.encode(graphs), graphs, self.config.seed)
+            self.temperatures.copy_(temperatures)
+            for m, w in trust.items():
+                self.relevance[m].copy_(w)
 
     @torch.no_grad()
     def score(self, graphs: GraphPair, thresholds: dict[str, float], generator: torch.Generator) -> None:

@@ -15,10 +15,11 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from pmf_minimal.aligner import build
-from pmf_minimal.alignment import greedy, mutual, similarity
+from pmf_minimal.blocks import Similarities, match, parts
 from pmf_minimal.config import PRESETS, PMFConfig
 from pmf_minimal.datasets.errors import DamagedFile, MissingFile
 from pmf_minimal.datasets.rdf import write_same_as
+from pmf_minimal.evidence import compare
 from pmf_minimal.formats import FORMAT, check
 from pmf_minimal.graphs import DataError, GraphPair
 from pmf_minimal.training import Run
@@ -52,9 +53,9 @@ def first_pairs(graphs: GraphPair, start: str) -> Tensor:
             raise DataError(f"{graphs.name}: no images to start from; give pairs with --seeds, or --start names")
         rows = graphs.presence("image").nonzero().squeeze(1)
         left, right = rows[rows < n], rows[rows >= n]
-        s = similarity(graphs.features["image"][left], graphs.features["image"][right])
-        i, j = mutual(s).T
-        sure = s[i, j].argsort(descending=True, stable=True)[: (len(i) + 1) // 2]
+        s = Similarities(graphs.features["image"][left], graphs.features["image"][right])
+        i, j = match(s, "mutual").T
+        sure = s.at(i, j).argsort(descending=True, stable=True)[: (len(i) + 1) // 2]
         pairs = torch.stack([left[i], right[j]], dim=1)[sure]
     if len(pairs) < 10:
         raise DataError(
@@ -105,7 +106,7 @@ class Alignment:
 
     Attributes:
         matches: left, right (rows), left_uri, left_name, right_uri, right_name, known (the pair was given), score,
-            cosine, ``from <modality>`` (its part of the cosine: they add up to it) and precision, estimated
+            cosine or, where the model compares by it, evidence; ``from <modality>`` (its part of that: they add up to it) and precision, estimated
             among all matches that are at least as sure.
         thresholds: per threshold: matches above it, those of seeds left out; right and wrong among the validation pairs' left
             entities; alarms, the mean count of left and of right entities that get a match though their counterpart
@@ -118,7 +119,9 @@ class Alignment:
             self.embeddings = {m: h.cpu() for m, h in run.model.embed(run.graphs).items()}
         n = self.graphs.n_left
         joint = self.embeddings["joint"]
-        self.score = similarity(joint[:n], joint[n:], csls_k=self.config.csls_k, csls_rounds=self.config.csls_rounds)
+        # Scores are compared with each other and with a precision, so they are cosines, or evidence where the model has it.
+        self.by_evidence = run.model.temperatures is not None
+        self.score = compare(joint[:n], joint[n:], self.config.but(similarity="cosine"), run.model.temperatures)
         blank = torch.tensor([uri.startswith("_:") for uri in self.graphs.uris])
         self.free = [~blank[:n], ~blank[n:]]
         self.thresholds = self._thresholds()
@@ -135,7 +138,7 @@ class Alignment:
         free = [mask.clone() for mask in self.free]
         free[0][taken[:, 0]], free[1][taken[:, 1] - self.graphs.n_left] = False, False
         rows, columns = (mask.nonzero().squeeze(1) for mask in free)
-        i, j = greedy(self.score[rows][:, columns]).T
+        i, j = match(self.score.only(rows, columns)).T
         return torch.stack([rows[i], columns[j]], dim=1)
 
     def _thresholds(self) -> pd.DataFrame:
@@ -150,10 +153,10 @@ class Alignment:
         got = torch.full((len(self.free[0]),), -1)
         got[i] = j
         answer = got[valid[:, 0]]
-        score = self.score[valid[:, 0], answer].where(answer >= 0, -torch.inf).numpy()
+        score = self.score.at(valid[:, 0], answer).where(answer >= 0, -torch.inf).numpy()
         hit = (answer == valid[:, 1]).numpy()
         alarm = np.concatenate([self._alone(side, valid, seeds, matches) for side in (0, 1)])
-        found = self.score[i, j].numpy()
+        found = self.score.at(i, j).numpy()
         rows = []
         for threshold in sorted({*score[np.isfinite(score)].tolist()}, reverse=True):
             right, wrong = int((hit & (score >= threshold)).sum()), int((~hit & (score >= threshold)).sum())
@@ -182,21 +185,27 @@ class Alignment:
         """
         other = 1 - side
         taken_at = torch.full((len(self.free[other]),), -torch.inf)
-        taken_at[matches[:, other]] = self.score[matches[:, 0], matches[:, 1]]
+        taken_at[matches[:, other]] = self.score.at(*matches.T)
         taken_at[seeds[:, other]] = torch.inf  # seeds are not to be had
         taken_at[~self.free[other]] = torch.inf
-        score = (self.score, self.score.T)[side][valid[:, side]]
-        score = score.where(score >= taken_at, -torch.inf)
-        score[torch.arange(len(valid)), valid[:, other]] = -torch.inf
-        return score.amax(dim=1).numpy()
+        side_score, best = (self.score, self.score.T)[side], []
+        for part in parts(len(valid), len(taken_at)):
+            score = side_score.block(valid[part, side])
+            score = score.where(score >= taken_at, -torch.inf)
+            score[torch.arange(len(score)), valid[part, other]] = -torch.inf
+            best.append(score.amax(dim=1))
+        return torch.cat(best).numpy()
 
     def _matches(self) -> pd.DataFrame:
         graphs, n = self.graphs, self.graphs.n_left
         known = torch.cat([graphs.train, graphs.valid]).cpu()
         pairs = torch.cat([known, self._greedy(known) + torch.tensor([0, n])])
         left, right = pairs.T
-        parts = contributions(self.embeddings["joint"], pairs, len(self.embeddings) - 1)
-        score = self.score[left, right - n].numpy()
+        if self.by_evidence:
+            parts, total = self.score.by_modality(left, right - n), "evidence"
+        else:
+            parts, total = contributions(self.embeddings["joint"], pairs, len(self.embeddings) - 1), "cosine"
+        score = self.score.at(left, right - n).numpy()
         table = pd.DataFrame(
             {"left": left, "right": right}
             | {
@@ -204,7 +213,7 @@ class Alignment:
                 for word, rows in (("left", left), ("right", right))
                 for what, values in (("uri", graphs.uris), ("name", graphs.entity_names))
             }
-            | {"known": np.arange(len(pairs)) < len(known), "score": score, "cosine": parts.sum(dim=1)}
+            | {"known": np.arange(len(pairs)) < len(known), "score": score, total: parts.sum(dim=1)}
             | {f"from {m}": parts[:, k] for k, m in enumerate(list(self.embeddings)[:-1])}
         )
         steps = self.thresholds.iloc[::-1]  # thresholds rising

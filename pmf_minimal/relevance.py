@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-#: Rows of one graph compared at a time: memory grows with N, not with N x N.
-BLOCK = 2048
+from pmf_minimal.blocks import parts
 
 
 @torch.no_grad()
@@ -32,10 +31,11 @@ def best_match(left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
     alpha_left = left.new_full((len(left),), -1.0)
     alpha_right = right.new_full((len(right),), -1.0)
     if len(left) and len(right):
-        for start in range(0, len(left), BLOCK):
+        # Block by block: memory grows with N, not with N x N.
+        for rows in parts(len(left), len(right)):
             # One product serves both directions: rows look right, columns look left.
-            cosine = left[start : start + BLOCK] @ right.T  # [b, n']
-            alpha_left[start : start + BLOCK] = cosine.amax(dim=1)
+            cosine = left[rows] @ right.T  # [b, n']
+            alpha_left[rows] = cosine.amax(dim=1)
             alpha_right = torch.maximum(alpha_right, cosine.amax(dim=0))
     return alpha_left.clamp(-1, 1), alpha_right.clamp(-1, 1)
 

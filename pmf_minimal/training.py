@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from pmf_minimal import checkpoints
+from pmf_minimal import checkpoints, distributed, memory
 from pmf_minimal.aligner import Aligner, build, find
 from pmf_minimal.config import PMFConfig
 from pmf_minimal.evaluation import evaluate, frozen_shares
@@ -86,20 +86,31 @@ def fit(
 
     Args:
         graphs: the pair; dealt into seeds, validation and test pairs by ``config.seed`` unless it has a split.
-        config: every choice.
+        config: every choice. A batch that does not fit into memory is halved until it does, and the gradients of twice as
+            many make a step; the run's configuration and a warning say so.
         device: ``auto``, ``cpu`` or ``cuda``.
         progress: show a bar while it runs.
         checkpoint: folder that receives the state after every epoch with a look at the selection pairs. If it
-            holds a state, training goes on from there and ends as if it had never stopped.
+            holds a state, training goes on from there and ends as if it had never stopped. Of several processes the first writes.
         watch: called with the training after every epoch, to look at it, not to change it.
 
     Returns:
         The run, its model on the device.
+
+    Raises:
+        DataError: more processes than batches in a step (see ``distributed``).
     """
     if "train" not in graphs:
         graphs = graphs.split(config.seed, config.train_share, config.valid_share)
     config = find(config.model).settle(config)
-    training = Training(graphs.to(pick_device(device)), config)
+    on = pick_device(device)
+    if config.accumulation < distributed.place()[1]:
+        raise DataError(
+            f"accumulation={config.accumulation}: {distributed.place()[1]} processes share out the batches of a step; "
+            "set it to their number or a multiple"
+        )
+    config = memory.fitting(config, graphs, on)
+    training = Training(graphs.to(on), config)
     if checkpoint is not None and checkpoints.exists(checkpoint):
         training.restore(*checkpoints.read(checkpoint, config))
     # What a notebook writes to stderr counts as a warning when the book is built.
@@ -110,16 +121,24 @@ def fit(
     )
     with bar, _one_result():
         while training.epoch < total and not training.stopped:
-            looked = training.step()
+            try:
+                looked = training.step()
+            except torch.OutOfMemoryError:
+                if training.epoch > 1 or config.batch_size < 4:
+                    raise
+                config = memory.halved(config)
+                training = Training(graphs.to(on), config)
+                continue
             bar.update()
             bar.set_postfix_str(training.remark)
             if watch is not None:
                 watch(training)
-            if looked and checkpoint is not None:
+            if looked and checkpoint is not None and distributed.place()[0] == 0:
                 checkpoints.write(checkpoint, config, *training.state())
     training.model.load_state_dict(training.best)
+    training.model.calibrate(training.graphs)
     history = pd.DataFrame(training.history).set_index("epoch")
-    return Run(training.model, graphs.to(pick_device(device)), config, history, training.best_epoch)
+    return Run(training.model, graphs.to(on), config, history, training.best_epoch)
 
 
 @contextmanager
@@ -240,19 +259,22 @@ class Training:
         return list(zip(*(side.tensor_split(count) for side in sides), strict=True))
 
     def _train(self, generator: torch.Generator) -> dict[str, float]:
-        """Take the steps of an epoch; the rate at its end and the means of the losses."""
+        """Take the steps of an epoch; the rate at its end and the means of the losses of this process's batches."""
         config, values = self.config, []
         steps = self._batches(generator)
+        rank, processes = distributed.place()
         for number, (pairs, entities) in enumerate(steps, start=1):
-            parts = self.model.losses(self.graphs, pairs, entities)
-            loss = self.model.weigh(parts)
-            (loss / config.accumulation).backward()
+            if (number - 1) % config.accumulation % processes == rank:
+                parts = self.model.losses(self.graphs, pairs, entities)
+                loss = self.model.weigh(parts)
+                (loss / config.accumulation).backward()
+                values.append({f"loss {n}": x.detach() for n, x in parts.items()} | {"loss": loss.detach()})
             if number % config.accumulation == 0 or number == len(steps):
+                distributed.sum_gradients(self.parameters)
                 torch.nn.utils.clip_grad_norm_(self.parameters, config.clip)
                 self.optimiser.step()
                 self.schedule.step()
                 self.optimiser.zero_grad(set_to_none=True)
-            values.append({f"loss {n}": x.detach() for n, x in parts.items()} | {"loss": loss.detach()})
         means = pd.DataFrame([{n: float(x) for n, x in v.items()} for v in values]).mean()
         return {"lr": self.schedule.get_last_lr()[0]} | means.to_dict()
 
@@ -283,8 +305,10 @@ class Training:
         if config.selection != "last" and len(pairs):
             # Against all entities of the other graph: telling the few validation pairs apart would be too easy.
             candidates = "test" if config.selection == "test" else "all"
-            figures = evaluate(self.model, self.graphs, pairs, config.but(candidates=candidates), only="joint")
-            row = {f"{config.selection} {c}": figures[c].mean() for c in ("Hits@1", "MRR")}
+            if distributed.place()[0] == 0:
+                figures = evaluate(self.model, self.graphs, pairs, config.but(candidates=candidates), only="joint")
+                row = {f"{config.selection} {c}": figures[c].mean() for c in ("Hits@1", "MRR")}
+            row = distributed.from_first(row)
             value = row[f"{config.selection} MRR"]
             self.remark = f"{config.selection} MRR {value:.3f}"
         self.looks += 1

@@ -11,8 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from bookfiles import CONFIG, REPOSITORY, ROOT, toc_files
-from browser import Browser, find_browser
-from build_site import build, mathjax_folder
+from build_site import mathjax_folder
 from pagechecks import broken_links, jumps, parse, too_wide, without_alt_text
 from pipeline_map import BOXES
 from recomputed import FIGURES
@@ -23,25 +22,14 @@ PAGES = [f"{file}.html" for file in toc_files()]
 each_page = pytest.mark.parametrize("page", PAGES)
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("book")
-    return build(ROOT / "notebooks", folder), folder / "_build" / "html"
-
-
-@pytest.fixture(scope="module")
-def site(built):
-    """The folder with the pages. They are there after warnings too, so that one mistake fails one test, not all."""
-    return built[1]
-
-
 def outside(address):
     """Does showing this need the network? (`//host/…` does too; `data:` does not.)"""
     return bool(re.match(r"\s*(https?:)?//", address or ""))
 
 
 def test_builds_without_warnings(built):
-    assert built[0] == 0, "Jupyter Book's own words are under 'Captured stderr setup'"
+    code, said, _ = built
+    assert code == 0, said
 
 
 def test_every_page_is_there(site):
@@ -156,15 +144,6 @@ def test_mathjax_is_part_of_the_book(site):
 
 
 # --- In a real browser, without a network ---------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    program = find_browser()
-    if program is None:
-        pytest.skip("no Chromium or Chrome is installed: the pages are not looked at in a real browser")
-    with Browser(program, tmp_path_factory.mktemp("profile")) as browser:
-        yield browser
 
 
 @each_page

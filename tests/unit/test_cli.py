@@ -1,6 +1,8 @@
 """The command line: what it writes, and that every mistake is one sentence and exit code 2."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -89,6 +91,26 @@ def test_help(run):
     assert all(
         word in run("train", "--help").output for word in ("metrics.json", "--preset", "--set", "--root", "--images")
     )
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["align", "--help"]])
+def test_help_answers_at_once(arguments):
+    """Within half a second of the processor's time, and without PyTorch."""
+    script = (
+        "import runpy, sys, time\n"
+        f"sys.argv = ['pmf_minimal', *{arguments!r}]\n"
+        "try:\n    runpy.run_module('pmf_minimal', run_name='__main__')\n"
+        "except SystemExit:\n    pass\n"
+        "assert not {'torch', 'torch_geometric', 'pandas', 'numpy'} & sys.modules.keys()\n"
+        "assert time.process_time() < 0.5, time.process_time()\n"
+    )
+    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert out.returncode == 0 and "Usage:" in out.stdout, out.stderr
+
+
+def test_importing_the_package_loads_nothing_else():
+    script = "import sys, pmf_minimal; assert not {'torch', 'torch_geometric', 'numpy'} & sys.modules.keys()"
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def fails(result, *says):

@@ -86,3 +86,34 @@ def test_float32_at_the_extremes(temperature):
 
 def test_total():
     assert float(losses.total_loss(doubles(1), doubles(2))) == 3
+
+
+@pytest.mark.parametrize("rows", [1, 3, 100])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-9), (torch.float32, 1e-4), (torch.bfloat16, 0.1)])
+def test_large_batches_have_the_same_losses_and_gradients(monkeypatch, rows, dtype, tolerance):
+    """Where the gradient is taken by hand: the same numbers, block by block."""
+    start = [random_doubles(7, 5, seed=k) for k in (0, 1)]
+
+    def measure():
+        left, right = (x.to(dtype).requires_grad_() for x in start)
+        parts = [losses.alignment_loss(left, right, TAU)]
+        parts += [losses.modality_loss(left[:5], right[2:], 0.5, 2, TAU, negatives) for negatives in ("both", "one")]
+        sum((part * torch.arange(1, len(part) + 1)).sum() for part in parts).backward()
+        return [*parts, left.grad, right.grad]
+
+    plain = measure()
+    monkeypatch.setattr(losses, "LARGE", 0)
+    monkeypatch.setattr(losses, "ROWS", rows)
+    by_hand = measure()
+    for a, b in zip(by_hand, plain, strict=True):
+        assert a.dtype == b.dtype
+        same(a.double(), b.double(), tolerance)
+
+
+def test_the_gradient_by_hand_is_right(monkeypatch):
+    """Against differences of the loss itself."""
+    monkeypatch.setattr(losses, "LARGE", 0)
+    monkeypatch.setattr(losses, "ROWS", 2)
+    a, b = ((random_doubles(5, 3, seed=k) / 5).requires_grad_() for k in (0, 1))
+    assert torch.autograd.gradcheck(lambda a, b: losses._sums(a, b, TAU), (a, b[:4]))
+    assert torch.autograd.gradcheck(lambda a: losses._own_sums(a, TAU), (a,))

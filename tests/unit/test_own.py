@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from pmf_minimal import own
+from pmf_minimal.blocks import Similarities
 from pmf_minimal.cli import main
 from pmf_minimal.config import PMFConfig
 from pmf_minimal.datasets import errors, frames, rdf
@@ -289,7 +290,8 @@ def test_other_values_are_other_graphs():
 def test_alarms_of_both_sides():
     """By hand: a seed (0, 0), validation pairs (1, 1) and (3, 3), number 2 is alone on each side."""
     alignment = object.__new__(own.Alignment)
-    alignment.score = torch.tensor([[0.9, 0, 0, 0], [0, 0.8, 0.5, 0], [0, 0.7, 0.6, 0], [0, 0, 0, 0.2]])
+    score = torch.tensor([[0.9, 0, 0, 0], [0, 0.8, 0.5, 0], [0, 0.7, 0.6, 0], [0, 0, 0, 0.2]])
+    alignment.score = Similarities(score, torch.eye(4), "dot")
     alignment.free = [torch.ones(4, dtype=torch.bool)] * 2
     seeds, valid = torch.tensor([[0, 0]]), torch.tensor([[1, 1], [3, 3]])
     matches = torch.tensor([[1, 1], [2, 2], [3, 3]])

@@ -1,4 +1,4 @@
-"""A headless browser without a network, for the tests that must see what a reader sees.
+"""A headless browser without a network: it prints the book, and lets tests see what a reader sees.
 
 It speaks the DevTools protocol over the one socket that Chromium opens; nothing but `websocket-client` is needed.
 """
@@ -106,6 +106,10 @@ class Browser:
 
     def screenshot(self, path):
         Path(path).write_bytes(base64.b64decode(self.call("Page.captureScreenshot")["data"]))
+
+    def print(self, path, **options):
+        """Write the page as PDF; options are those of Page.printToPDF."""
+        Path(path).write_bytes(base64.b64decode(self.call("Page.printToPDF", **options)["data"]))
 
     def close(self):
         if hasattr(self, "socket"):

@@ -1,0 +1,67 @@
+"""How much memory there is, so that sizes are found and not asked for."""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+
+from pmf_minimal.config import PMFConfig
+from pmf_minimal.graphs import DataError, GraphPair
+
+
+def free(device: torch.device | str = "cpu") -> float:
+    """Bytes that can be had on a device now; infinity where the system does not say."""
+    if torch.device(device).type == "cuda":
+        # What PyTorch keeps for itself but does not use can be had as well.
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + unused
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            return next(float(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):
+        return float("inf")
+
+
+def check_optimal(n: int, m: int) -> None:
+    """Whether optimal assignment of n to m entities fits.
+
+    Raises:
+        DataError: it does not; the message says up to which size it does.
+    """
+    # the similarity in float32, SciPy's copy in float64, and the negative of that
+    cell, have = 4 + 8 + 8, free()
+    if cell * n * m > have:
+        raise DataError(
+            f"optimal matching of {n} to {m} entities takes {cell * n * m / 1e9:.0f} GB, {have / 1e9:.0f} GB are free: "
+            f"enough for {int((have / cell) ** 0.5)} a side; set matching=greedy, whose memory grows with their number only"
+        )
+
+
+def of_a_step(config: PMFConfig, graphs: GraphPair) -> int:
+    """Bytes of all similarities that a step keeps for its gradient: by far the most that grows with the batch, with its square."""
+    m = sum(name in graphs.modalities for name in config.modalities)
+    pairs = min(config.batch_size, len(graphs.train))
+    cells = 3 * (m + 1) * pairs**2  # left with right and each with its own, per modality and joint
+    if config.cross_modality != "off":
+        sides = (min(config.batch_size, n) for n in (graphs.n_left, graphs.n_right))
+        cells += m * (m - 1) // 2 * sum(n * n for n in sides)
+    return 4 * cells
+
+
+def fitting(config: PMFConfig, graphs: GraphPair, device: torch.device) -> PMFConfig:
+    """The configuration with batches halved until a step takes at most half of the memory that is free."""
+    have = free(device)
+    while of_a_step(config, graphs) > have / 2 and config.batch_size >= 4:
+        config = halved(config)
+    return config
+
+
+def halved(config: PMFConfig) -> PMFConfig:
+    """Batches of half the size, twice as many to a step; with a warning, since each then has half the negatives."""
+    config = config.but(batch_size=config.batch_size // 2, accumulation=2 * config.accumulation)
+    warnings.warn(
+        f"not enough memory: batch_size={config.batch_size}, accumulation={config.accumulation} from here on",
+        stacklevel=2,
+    )
+    return config

@@ -1,0 +1,144 @@
+"""Evidence of modalities for pairs: the formula by hand, blocks against plain loops, trust learnt from validation pairs."""
+
+import math
+
+import pytest
+import torch
+from torch.nn.functional import normalize
+from toys import pair_of_graphs, random_pair, same, tiny
+
+from pmf_minimal import alignment, blocks, evidence
+from pmf_minimal.evaluation import evaluate
+from pmf_minimal.fusion import fuse
+from pmf_minimal.training import fit
+
+TAU = torch.tensor([0.1, 0.5])
+
+
+def joints(seed=0, n=23, m=31):
+    """Joint embeddings of two modalities, w between 0 and 1, and some missing."""
+    g = torch.Generator().manual_seed(seed)
+    out = []
+    for k in (n, m):
+        h = {name: torch.randn(k, 5, generator=g) for name in "ab"}
+        w = {name: torch.rand(k, generator=g) * (torch.rand(k, generator=g) > 0.2) for name in "ab"}
+        out.append((h, w, fuse(h, w)))
+    return out
+
+
+def plainly(left, right):
+    """The same, pair by pair, as the formulas say."""
+    (h, w, _), (g, v, _) = left, right
+    total = torch.zeros(len(w["a"]), len(v["a"]))
+    for tau, m in zip(TAU.tolist(), "ab", strict=True):
+        x, y = normalize(h[m]), normalize(g[m])
+        mine, others = (k.nonzero().ravel() for k in (w[m], v[m]))
+        for i in mine:
+            for j in others:
+                rows = (x[i] @ y[others].T / tau).exp().mean()
+                columns = (x[mine] @ y[j] / tau).exp().mean()
+                r = math.exp(x[i] @ y[j] / tau) / math.sqrt(rows * columns)
+                trust = w[m][i] * v[m][j]
+                total[i, j] += torch.log(1 - trust + trust * r)
+    return total
+
+
+def test_by_hand():
+    log = torch.log
+    half = torch.tensor(0.5)
+    same(
+        evidence.evidence(torch.tensor(0.0), log(half)), torch.tensor(0.0)
+    )  # no likelier for a pair than for strangers
+    same(evidence.evidence(log(torch.tensor(9.0)), log(half)), log(torch.tensor(5.0)))
+    same(evidence.evidence(torch.tensor(-50.0), log(half)), log(half))  # the worst it can say
+    same(evidence.evidence(torch.tensor(40.0), log(half)), 40 + log(half))  # no bound upwards
+
+
+@pytest.mark.parametrize("cells", [70, 10**6])
+@pytest.mark.parametrize("rounds", [0, 2])
+def test_blocks_against_loops(monkeypatch, cells, rounds):
+    monkeypatch.setattr(blocks, "CELLS", cells)
+    left, right = joints()
+    whole = plainly(left, right)
+    for _ in range(rounds):
+        whole = alignment.csls(whole, 2)
+    s = evidence.Evidence(left[2], right[2], TAU, 2, rounds)
+    assert s.single == (cells > 1000)
+    same(torch.cat([block.clone() for _, block in s]), whole, 1e-4)
+    same(torch.cat([block.clone() for _, block in s.T]), whole.T, 1e-4)
+    rows, columns = torch.tensor([3, 0, 22]), torch.tensor([30, 7])
+    same(s.block(rows, columns), whole[rows][:, columns], 1e-4)
+    same(s.only(rows, columns).whole, whole[rows][:, columns], 1e-4)
+    same(s.at(rows[:2], columns), whole[rows[:2], columns], 1e-4)
+    if not rounds:
+        same(s.by_modality(rows[:2], columns).sum(dim=1), whole[rows[:2], columns], 1e-4)
+
+
+def test_who_has_nothing_is_nobodys_pair():
+    left, right = joints()
+    left[2][4], right[2][7] = 0, 0
+    s = evidence.Evidence(left[2], right[2], TAU).whole
+    assert s.isfinite().all() and (s[4] == 0).all() and (s[:, 7] == 0).all()
+    nobody = evidence.Evidence(0 * left[2], right[2], TAU)
+    assert (nobody.whole == 0).all()
+
+
+def noise(graphs, share, seed=0):
+    """The embeddings of a pair that find each other, where those of some in modality b are noise."""
+    g = torch.Generator().manual_seed(seed)
+    out = {}
+    for m, bad in (("a", 0.0), ("b", share)):
+        h = torch.zeros(graphs.num_nodes, 16)
+        left, right = graphs.pairs.T
+        h[left] = torch.randn(len(left), 16, generator=g)
+        h[right] = h[left] + 0.8 * torch.randn(len(left), 16, generator=g)
+        worthless = torch.rand(graphs.num_nodes, generator=g) < bad
+        h[worthless] = torch.randn(int(worthless.sum()), 16, generator=g)
+        out[m] = h
+    return out
+
+
+@pytest.fixture
+def linked():
+    present = {m: torch.ones(600, dtype=torch.bool) for m in "ab"}
+    pairs = torch.stack([torch.arange(300), torch.arange(300, 600)], dim=1)
+    return pair_of_graphs(300, 300, [(0, 0, 1)], {}, present, pairs).split(0, 0.5, 0.5)
+
+
+def test_trust_is_learnt(linked):
+    linked.features = h = noise(linked, 0.5)
+    tau, trust = evidence.calibrate(h, linked, 0)
+    assert (tau > 0).all() and trust["a"].mean() > trust["b"].mean() + 0.2
+    # pairs whose pictures are noise should not be punished for it
+    left, right = linked.test.T
+    figure = {}
+    for name, w in (("learnt", trust), ("full", {m: torch.full((600,), 0.999) for m in h})):
+        z = fuse(h, w)
+        s = evidence.Evidence(z[left], z[right], tau).whole
+        figure[name] = (s.argmax(dim=1) == torch.arange(len(s))).float().mean()
+    assert figure["learnt"] > figure["full"] + 0.05
+
+
+def test_without_validation_pairs_the_prior_is_all_there_is(linked):
+    h = noise(linked, 0.5)
+    tau, trust = evidence.calibrate(h, linked.with_split(linked.train, linked.valid[:0], linked.test), 0)
+    same(tau, torch.full((2,), 0.05), 1e-6)
+    assert abs(float(trust["a"].mean() - trust["b"].mean())) < 0.1
+
+
+def test_calibration_never_sees_test_pairs(linked):
+    h = noise(linked, 0.5)
+    other = linked.test.clone()
+    other[:, 1] = other[:, 1].flip(0)
+    tau, trust = evidence.calibrate(h, linked, 0)
+    again, too = evidence.calibrate(h, linked.with_split(linked.train, linked.valid, other), 0)
+    same(tau, again)
+    same(trust["b"], too["b"])
+
+
+def test_a_training_ends_calibrated():
+    run = fit(random_pair(seed=3), tiny(fusion="evidence", scoring="off", freezing="off"), progress=False)
+    assert "temperatures" in run.model.state_dict() and len(run.model.temperatures) == len(run.model.modalities)
+    assert not torch.equal(run.model.temperatures, torch.full_like(run.model.temperatures, run.config.temperature))
+    figures = evaluate(run.model, run.graphs, run.graphs.test, run.config)
+    assert figures["MRR"].between(0, 1).all()
