@@ -82,11 +82,13 @@ refresh: setup ## execute the notebooks and rewrite their set-up cells, committe
 	$(BIN)/python book/tools/figure_list.py
 	$(BIN)/python book/tools/claims.py
 	$(BIN)/python book/tools/errata.py
+	$(BIN)/python book/tools/questions.py
 
 .PHONY: teach
 teach: setup ## write what teachers need into _build/teaching: copies for students and instructors, slides, questions
 	$(BIN)/python book/tools/teaching.py copies
 	$(BIN)/python book/tools/slides.py
+	$(BIN)/python book/tools/questions.py --gift _build/teaching/questions.gift
 
 .PHONY: experiments
 experiments: setup ## run the experiments of chapters 9 to 16 again and compare with the stored results (an hour or two; goes on after a halt)

@@ -65,6 +65,7 @@ table { border-collapse: collapse; border: 0; font-size: .85em; align-self: flex
 td, th { border: 0; border-bottom: 1px solid #bbb; padding: .12em .6em; text-align: left }
 .dataframe td, .dataframe th { text-align: right }
 mjx-container[display="true"] { margin: .2em 0 !important }
+@media print { section { transform: none !important } input { display: none } }
 @media screen { body.shown { overflow: hidden; background: #333 }
   body.shown section { position: absolute; left: 0; top: 0; transform-origin: 0 0; visibility: hidden }
   body.shown section.now { visibility: visible } }

@@ -21,11 +21,19 @@ import nbformat
 from exercise_list import exercises_of
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
+from nbformat.v4 import new_code_cell
 from setup_cell import URL
 
 ROOT = Path(__file__).resolve().parents[2]
 POINTS = {"easy": 1, "medium": 2, "hard": 3, "open": 3}
 FIELDS = ("file", "chapter", "exercise", "title", "verdict", "points", "of", "said")
+# nbgrader takes a number that a graded cell ends with for its points; the check itself only prints.
+POINTS_CELL = """# Points: run this right after the check.
+from IPython.utils.capture import capture_output
+
+with capture_output() as said:
+    get_ipython().run_cell(In[-2])
+{points} if said.stdout.startswith("Right") else 0"""
 CELL_TIMEOUT = 120  # seconds; at the smallest scale a cell takes a few, on a busy machine more
 
 
@@ -40,23 +48,21 @@ def tagged(nb, tag):
 
 
 def _copy(chapter, nb):
-    """The chapter without outputs, with links that lead somewhere outside the repository too, and with nbgrader's marks.
-
-    To nbgrader a stub is an answer that a person marks; the check is locked, since it says what it finds without failing.
+    """The chapter without outputs, with links that lead somewhere outside the repository too, and as nbgrader wants it:
+    the stub is an answer, the check is locked, and a cell after it gives the points.
     """
     nb = copy.deepcopy(nb)
     checked = [exercise for exercise in exercises_of(nb) if exercise.checked]
-    stubs, checks = tagged(nb, "stub"), tagged(nb, "check")
-    for exercise, stub, check in zip(checked, stubs, checks, strict=True):
-        name = f"{chapter}-{exercise.number}"
-        marks = {"schema_version": 3, "task": False}
-        stub.metadata.nbgrader = marks | {
-            "grade_id": f"{name}-answer", "grade": True, "solution": True, "locked": False,
-            "points": POINTS[exercise.difficulty],
-        }  # fmt: skip
-        check.metadata.nbgrader = marks | {
-            "grade_id": f"{name}-check", "grade": False, "solution": False, "locked": True,
-        }  # fmt: skip
+    for exercise, stub, check in zip(checked, tagged(nb, "stub"), tagged(nb, "check"), strict=True):
+        points = new_code_cell(POINTS_CELL.format(points=POINTS[exercise.difficulty]))
+        points.id = f"{check.id}-points"  # not drawn at random: the same source gives the same copies
+        nb.cells.insert(nb.cells.index(check) + 1, points)
+        for cell, role in ((stub, "answer"), (check, "check"), (points, "points")):
+            cell.metadata.nbgrader = {
+                "schema_version": 3, "grade_id": f"{chapter}-{exercise.number}-{role}", "task": False,
+                "solution": role == "answer", "grade": role == "points", "locked": role != "answer",
+            }  # fmt: skip
+        points.metadata.nbgrader["points"] = POINTS[exercise.difficulty]
     for cell in nb.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None

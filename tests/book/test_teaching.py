@@ -39,7 +39,7 @@ def test_student_copies_contain_no_solution(path):
     assert telling  # a solution that the chapter shows elsewhere would be none
     made = student(path)
     assert lines(made.cells) & telling == set()
-    assert len(made.cells) == len(nb.cells) - len(solutions)
+    assert len(made.cells) == len(nb.cells)  # for each solution that is gone a cell of points has come
     assert not any(cell.get("outputs") for cell in made.cells)
     text = json.dumps(made, ensure_ascii=False)
     printed = [o.get("text", "") for cell in solutions for o in cell.outputs]
@@ -89,15 +89,16 @@ def test_instructor_copies_have_solutions_for_stubs(path):
 
 @CHAPTERS
 def test_marks_for_nbgrader(path):
-    """Its schema 3: unique names of the allowed letters, points where a grade is given, answers open and checks locked."""
+    """Its schema 3: unique names of the allowed letters, points where a grade is given, all but answers locked."""
     made = student(path)
     marks = [c.metadata.nbgrader for c in made.cells if "nbgrader" in c.metadata]
     names = [mark.grade_id for mark in marks]
-    assert len(set(names)) == len(names) == 2 * len(teaching.tagged(made, "stub"))
-    for mark in marks:
-        assert re.fullmatch(r"[a-zA-Z0-9_\-]+", mark.grade_id) and mark.schema_version == 3 and mark.task is False
-        assert (mark.grade, mark.solution, mark.locked) in {(True, True, False), (False, False, True)}
-        assert ("points" in mark) == mark.grade
+    assert len(set(names)) == len(names) == 3 * len(teaching.tagged(made, "stub"))
+    for mark, role in zip(marks, ("answer", "check", "points") * len(marks), strict=False):
+        assert re.fullmatch(rf"[a-zA-Z0-9_\-]+-{role}", mark.grade_id)
+        assert mark.schema_version == 3 and mark.task is False
+        assert mark.solution == (not mark.locked) == (role == "answer")
+        assert mark.grade == ("points" in mark) == (role == "points")
 
 
 def test_links_of_copies_lead_out_of_the_folder():

@@ -1,0 +1,126 @@
+"""Write book/questions.md, the question bank with folded answers, from book/questions.yaml.
+
+python book/tools/questions.py                     # after a change in book/questions.yaml or of a heading
+python book/tools/questions.py --gift FILE         # the same for a learning platform (Moodle's GIFT)
+"""
+
+import argparse
+import re
+from pathlib import Path
+
+import nbformat
+import yaml
+from figure_list import slug
+from slides import prose
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT / "book" / "questions.yaml"
+PAGE = ROOT / "book" / "questions.md"
+KINDS = {"choice": "multiple choice", "short": "short answer", "calculation": "calculation"}
+FIELDS = {"chapter", "kind", "difficulty", "question", "answer", "see"}
+MORE = {"choice": {"wrong"}, "short": set(), "calculation": {"compute", "number"}}
+
+HEAD = """# A bank of questions
+
+{total} questions for tests and discussions, three to five for each chapter, with their answers folded; each answer links to the section that gives it. For a learning platform, `make teach`
+writes them as GIFT text (`_build/teaching/questions.gift`), which Moodle and others import. Calculated numbers are checked by a test. This page is made from `book/questions.yaml` by `book/tools/questions.py`.
+"""
+ENTRY = """
+**{number}.** *({kind}, {difficulty})* {question}
+{options}
+<details><summary>Answer</summary>
+
+{answer}{wrong}
+
+See [{heading}](../notebooks/{chapter}.ipynb#{anchor}).
+
+</details>
+"""
+
+
+def read():
+    """The questions, in order.
+
+    Raises:
+        ValueError: a question has a field too few or too many, or an unknown kind or difficulty.
+    """
+    questions = yaml.safe_load(DATA.read_text(encoding="utf-8"))
+    for q in questions:
+        if set(q) != FIELDS | MORE.get(q.get("kind"), set()) or q["difficulty"] not in ("easy", "medium", "hard"):
+            raise ValueError(f"{q.get('chapter')}: {q.get('question')!r} has other fields than its kind wants")
+    return questions
+
+
+def options_of(question):
+    """The options of a multiple choice in alphabetical order, so that the right one stands anywhere, and the right one's letter."""
+    options = sorted([question["answer"], *(w["option"] for w in question["wrong"])])
+    return options, "abcdef"[options.index(question["answer"])]
+
+
+def page():
+    """The text of book/questions.md."""
+    questions, parts, before = read(), [], None
+    for q in questions:
+        if q["chapter"] != before:
+            before, number = q["chapter"], 0
+            nb = nbformat.read(ROOT / "notebooks" / f"{before}.ipynb", as_version=4)
+            title = next(m[1] for c in nb.cells if (m := re.match(r"# (.+)", c.source)))
+            parts.append(f"\n## Chapter {int(before[:2])}: {title}\n")
+        number += 1
+        fields = {"options": "", "wrong": "", "answer": q["answer"]}
+        if q["kind"] == "choice":
+            options, letter = options_of(q)
+            fields["options"] = "\n" + "\n".join(f"* {k}) {o}" for k, o in zip("abcdef", options, strict=False)) + "\n"
+            fields["answer"] = f"**{letter})** {q['answer']}"
+            why = {w["option"]: w["why"] for w in q["wrong"]}
+            lines = [f"* Not {k}): {why[o]}" for k, o in zip("abcdef", options, strict=False) if o in why]
+            fields["wrong"] = "\n\n" + "\n".join(lines)
+        parts.append(ENTRY.format(**{
+            "number": number, "kind": KINDS[q["kind"]], "difficulty": q["difficulty"], "question": q["question"],
+            "heading": q["see"], "chapter": before, "anchor": slug(q["see"]), **fields,
+        }))  # fmt: skip
+    return HEAD.format(total=len(questions)) + "".join(parts)
+
+
+def gift():
+    """All questions as GIFT: one category per chapter; a short answer is an essay with the answer as feedback."""
+
+    def told(text):
+        text = re.sub(r"\s*\n\s*", " ", re.sub(r"^<p>|</p>$", "", prose(str(text)).strip()))
+        return re.sub(r"([\\~=#{}:])", r"\\\1", text)
+
+    parts, before = [], None
+    for number, q in enumerate(read(), 1):
+        if q["chapter"] != before:
+            before = q["chapter"]
+            parts.append(f"$CATEGORY: {before}\n\n")
+        if q["kind"] == "choice":
+            lines = [f"  ={told(q['answer'])}", *(f"  ~{told(w['option'])}#{told(w['why'])}" for w in q["wrong"])]
+            body = "\n" + "\n".join(lines) + "\n"
+        elif q["kind"] == "calculation":
+            body = f"#{q['number']}:{error_of(q['number'])}####{told(q['answer'])}"
+        else:
+            body = f"####{told(q['answer'])}"
+        parts.append(f"::{before} {number}::[html]{told(q['question'])} {{{body}}}\n\n")
+    return "".join(parts)
+
+
+def error_of(number):
+    """Half a unit of the last digit that is given of a number."""
+    digits = len(str(number).partition(".")[2])
+    return round(0.5 * 10**-digits, digits + 1)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--gift", type=Path, metavar="FILE", help="write GIFT text to this file instead")
+    args = parser.parse_args()
+    if args.gift:
+        args.gift.parent.mkdir(parents=True, exist_ok=True)
+        args.gift.write_text(gift(), encoding="utf-8")
+    else:
+        PAGE.write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
