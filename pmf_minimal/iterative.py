@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from pmf_minimal.aligner import Aligner
-from pmf_minimal.blocks import match
+from pmf_minimal.blocks import Similarities, match
 from pmf_minimal.config import PMFConfig
-from pmf_minimal.evidence import Evidence, compare
+from pmf_minimal.evidence import Evidence
 from pmf_minimal.graphs import GraphPair
 
 #: How probable a pair must be to join the seeds, where the model knows probabilities.
@@ -37,7 +37,7 @@ class Probation:
         Returns:
             ``added``: pairs added now; ``added right``: how many of them are true test pairs, for the record only.
         """
-        if model.temperatures is not None:
+        if self.config.fusion == "evidence":
             return self._collect_sure(model)
         nearest = self._mutual(model)
         key = nearest[:, 0] * self.graphs.num_nodes + nearest[:, 1]
@@ -101,7 +101,7 @@ class Probation:
         left, right = rows[rows < graphs.n_left], rows[rows >= graphs.n_left]
         if not (len(left) and len(right)):
             return graphs.train[:0]
-        s = compare(joint[left], joint[right], config, model.temperatures)
+        s = Similarities(joint[left], joint[right], config.similarity, config.csls_k, config.csls_rounds)
         row, column = match(s, "mutual").T
         return torch.stack([left[row], right[column]], dim=1)
 
