@@ -69,6 +69,10 @@ _build/html.stamp: $(EXECUTED) $(PAGES) $(VENV)/package.stamp
 	$(BIN)/python book/tools/build_site.py _build/notebooks
 	@touch $@
 
+.PHONY: pdf
+pdf: book ## print the whole book into _build/pmf-book.pdf; needs Chromium or Chrome
+	$(BIN)/python book/tools/pdf.py _build/html
+
 .PHONY: bundle
 bundle: book ## pack site, notebooks, data and package into one zip file for a room without a network
 	$(BIN)/python book/tools/bundle.py _build/html

@@ -69,9 +69,9 @@ def _tell(alignment, kept, precision, out):
         f"\n\n{len(new)} new matches kept for an estimated precision of {precision:.2f}, beside {len(kept) - len(new)} known pairs."
     )
     if len(new):
-        columns = ["left_name", "right_name", "score", "cosine", *(c for c in new if c.startswith("from "))]
+        columns = ["left_name", "right_name", "score", "evidence", *(c for c in new if c.startswith("from "))]
         click.echo(
-            f"\nThe surest, and what each modality adds to the cosine:\n\n{new[columns].head(8).to_string(index=False, float_format='{:.2f}'.format)}"
+            f"\nThe surest, and the evidence of each modality:\n\n{new[columns].head(8).to_string(index=False, float_format='{:.2f}'.format)}"
         )
     click.echo(f"\nWritten to {out}")
 

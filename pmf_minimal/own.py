@@ -12,14 +12,13 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from pmf_minimal.aligner import build
 from pmf_minimal.blocks import Similarities, match, parts
 from pmf_minimal.config import PRESETS, PMFConfig
 from pmf_minimal.datasets.errors import DamagedFile, MissingFile
 from pmf_minimal.datasets.rdf import write_same_as
-from pmf_minimal.evidence import compare
+from pmf_minimal.evidence import Evidence
 from pmf_minimal.formats import FORMAT, check
 from pmf_minimal.graphs import DataError, GraphPair
 from pmf_minimal.training import Run
@@ -106,11 +105,14 @@ class Alignment:
 
     Attributes:
         matches: left, right (rows), left_uri, left_name, right_uri, right_name, known (the pair was given), score,
-            cosine or, where the model compares by it, evidence; ``from <modality>`` (its part of that: they add up to it) and precision, estimated
-            among all matches that are at least as sure.
+            evidence, ``from <modality>`` (its part of the evidence: they add up to it) and precision, estimated among all
+            matches that are at least as sure. The score is the evidence after CSLS.
         thresholds: per threshold: matches above it, those of seeds left out; right and wrong among the validation pairs' left
             entities; alarms, the mean count of left and of right entities that get a match though their counterpart
             is taken away; precision = right / (right + wrong + alarms) with its interval, and recall.
+
+    Raises:
+        DataError: the run was not trained to compare by evidence.
     """
 
     def __init__(self, run: Run):
@@ -119,9 +121,12 @@ class Alignment:
             self.embeddings = {m: h.cpu() for m, h in run.model.embed(run.graphs).items()}
         n = self.graphs.n_left
         joint = self.embeddings["joint"]
-        # Scores are compared with each other and with a precision, so they are cosines, or evidence where the model has it.
-        self.by_evidence = run.model.temperatures is not None
-        self.score = compare(joint[:n], joint[n:], self.config.but(similarity="cosine"), run.model.temperatures)
+        if run.model.temperatures is None:
+            raise DataError(
+                "graphs of your own are compared by evidence: train with fusion='evidence', as settings() has it"
+            )
+        config, temperatures = self.config, run.model.temperatures.cpu()
+        self.score = Evidence(joint[:n], joint[n:], temperatures, config.csls_k, config.csls_rounds)
         blank = torch.tensor([uri.startswith("_:") for uri in self.graphs.uris])
         self.free = [~blank[:n], ~blank[n:]]
         self.thresholds = self._thresholds()
@@ -201,10 +206,7 @@ class Alignment:
         known = torch.cat([graphs.train, graphs.valid]).cpu()
         pairs = torch.cat([known, self._greedy(known) + torch.tensor([0, n])])
         left, right = pairs.T
-        if self.by_evidence:
-            parts, total = self.score.by_modality(left, right - n), "evidence"
-        else:
-            parts, total = contributions(self.embeddings["joint"], pairs, len(self.embeddings) - 1), "cosine"
+        parts = self.score.by_modality(left, right - n)
         score = self.score.at(left, right - n).numpy()
         table = pd.DataFrame(
             {"left": left, "right": right}
@@ -213,7 +215,7 @@ class Alignment:
                 for word, rows in (("left", left), ("right", right))
                 for what, values in (("uri", graphs.uris), ("name", graphs.entity_names))
             }
-            | {"known": np.arange(len(pairs)) < len(known), "score": score, total: parts.sum(dim=1)}
+            | {"known": np.arange(len(pairs)) < len(known), "score": score, "evidence": parts.sum(dim=1)}
             | {f"from {m}": parts[:, k] for k, m in enumerate(list(self.embeddings)[:-1])}
         )
         steps = self.thresholds.iloc[::-1]  # thresholds rising
@@ -239,22 +241,6 @@ class Alignment:
     def write_embeddings(self, path: Path) -> None:
         """``ids`` and one float32 ``[N, d]`` per modality and ``joint``, left graph first."""
         np.savez(path, ids=np.array(self.graphs.uris), **{m: h.numpy() for m, h in self.embeddings.items()})
-
-
-def contributions(joint: Tensor, pairs: Tensor, modalities: int) -> Tensor:
-    """What each modality adds to the cosine of joint embeddings; exact, since Eq. (8) strings the modalities together.
-
-        cos(u, v) = sum over m of <u_m, v_m> / (|u| |v|)
-
-    Args:
-        joint: float ``[N, d · modalities]``.
-        pairs: int64 ``[P, 2]``, rows.
-
-    Returns:
-        float ``[P, modalities]``; a row sums to the cosine of its pair.
-    """
-    u, v = (normalize(joint[rows]).reshape(len(rows), modalities, -1) for rows in pairs.T)
-    return (u * v).sum(dim=2)
 
 
 def fingerprint(graphs: GraphPair) -> str:

@@ -36,7 +36,13 @@ def build(folder, text, monkeypatch):
     """Build a book of two pages with this book's settings and tools; the exit code."""
     (folder / "book").mkdir(parents=True)
     (folder / "notebooks").mkdir()
-    for name in ("_config.yml", "book/references.bib", "book/references.md", "book/_static/book.css"):
+    for name in (
+        "_config.yml",
+        "book/references.bib",
+        "book/references.md",
+        "book/_static/book.css",
+        "book/_static/scroll.js",
+    ):
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
     toc = {"format": "jb-book", "root": "book/preface", "chapters": [{"file": "book/references"}]}

@@ -9,6 +9,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from PIL import Image
+from toys import random_pair, tiny
 
 from pmf_minimal import own
 from pmf_minimal.blocks import Similarities
@@ -16,6 +17,7 @@ from pmf_minimal.cli import main
 from pmf_minimal.config import PMFConfig
 from pmf_minimal.datasets import errors, frames, rdf
 from pmf_minimal.graphs import DataError, GraphPair
+from pmf_minimal.training import fit
 
 LABEL = "<http://www.w3.org/2000/01/rdf-schema#label>"
 
@@ -140,12 +142,10 @@ def test_wilson():
     assert np.allclose(own.wilson(9, 10), (0.596, 0.982), atol=1e-3)  # Newcombe 1998's formula
 
 
-def test_contributions_add_up_to_the_cosine():
-    joint = torch.randn(6, 8, generator=torch.Generator().manual_seed(0))
-    pairs = torch.tensor([[0, 3], [1, 5]])
-    parts = own.contributions(joint, pairs, 4)
-    cosine = torch.nn.functional.cosine_similarity(joint[pairs[:, 0]], joint[pairs[:, 1]])
-    assert parts.shape == (2, 4) and torch.allclose(parts.sum(dim=1), cosine, atol=1e-6)
+def test_only_what_compares_by_evidence():
+    run = fit(random_pair(), tiny(), progress=False)
+    with pytest.raises(DataError, match="fusion='evidence'"):
+        own.Alignment(run)
 
 
 def write(folder, things=100, alone=30):
@@ -177,7 +177,7 @@ def test_align_and_predict(tmp_path):
     same = table["left_uri"].str.split("/").str[-1] == table["right_uri"].str.split("/").str[-1]
     new = table[~table["known"]]
     assert same[new.index].sum() > 50  # of 70; by chance it would be one
-    assert np.allclose(table.filter(like="from ").sum(axis=1), table["cosine"], atol=1e-4)
+    assert np.allclose(table.filter(like="from ").sum(axis=1), table["evidence"], atol=1e-4)
     # Those without counterpart are matched with each other, for want of better, but not kept.
     alone = new["left_uri"].str.split("/").str[-1].astype(int) >= 100
     assert alone.sum() > 10 and new[alone]["kept"].mean() < 0.2 and new[~alone]["kept"].mean() > 0.5

@@ -1,0 +1,85 @@
+"""The book as one PDF: all pages in one, nothing folded, links that lead somewhere, an outline."""
+
+import pdf
+import pikepdf
+import pytest
+from bookfiles import toc_files
+from bs4 import BeautifulSoup
+
+# For printing: a prose page, and a chapter with formulas, pictures, a slider and exercises.
+FEW = [(None, ["book/preface"]), ("Part", ["notebooks/04_freezing"])]
+TITLES = ["Preface", "Freezing"]
+
+
+@pytest.fixture(scope="module")
+def whole(site, tmp_path_factory):
+    """The page of all pages, without sheets in its contents."""
+    path = tmp_path_factory.mktemp("pdf") / "book.html"
+    path.write_text(pdf.assemble(site, {}))
+    return path
+
+
+@pytest.fixture(scope="module")
+def page(whole):
+    return BeautifulSoup(whole.read_text(), "html.parser")
+
+
+def test_every_page_is_in_it_in_order(page):
+    assert [article["id"] for article in page.select("article")] == toc_files()
+    assert [a["href"] for a in page.select(".contents a")] == [f"#{file}" for file in toc_files()]
+
+
+def test_links_lead_into_it(page):
+    ids = [tag["id"] for tag in page.select("[id]")]
+    assert len(ids) == len(set(ids))
+    links = [a["href"] for a in page.select("a[href]")]
+    within = [link for link in links if link.startswith("#")]
+    assert len(within) > 500 and [link for link in within if link[1:] not in set(ids)] == []
+    assert [link for link in links if not link.startswith(("#", "http", "mailto:"))] == []
+    for attribute in pdf.NAMING[1:]:
+        for tag in page.select(f"[{attribute}]"):
+            assert set(tag[attribute].split()) <= set(ids)
+
+
+def test_nothing_is_folded_and_no_control_is_left(page):
+    assert page.select("details") and not page.select("details:not([open]), article button, article script, input")
+    solutions = page.select(".tag_solution > details > summary")
+    assert solutions and {tag.text for tag in solutions} == {"A solution"}
+
+
+def test_shows_in_a_browser_what_the_pages_show(whole, page, browser):
+    browser.seconds = 200
+    browser.socket.settimeout(200)
+    events = browser.open(whole, width=1000)
+    failed = [event["params"] for event in events if event["method"] == "Network.loadingFailed"]
+    assert failed == []
+    assert browser.evaluate("[...document.images].filter(i => !i.naturalWidth).map(i => i.src.slice(0, 80))") == []
+    formulas = len(page.select("article .math"))
+    assert formulas and browser.evaluate("document.querySelectorAll('article .math mjx-container').length") >= formulas
+    assert browser.evaluate("document.querySelectorAll('mjx-merror').length") == 0
+
+
+def test_printed(site, browser, monkeypatch, tmp_path):
+    """The real thing, on two pages: numbers in the contents, outline, pictures, language and structure for readers."""
+    monkeypatch.setattr(pdf, "contents", lambda: FEW)
+    seen, assemble = [], pdf.assemble
+    monkeypatch.setattr(pdf, "assemble", lambda site, sheets: seen.append(sheets) or assemble(site, sheets))
+    sheets = pdf.make(site, tmp_path / "book.pdf")
+    with pikepdf.open(tmp_path / "book.pdf") as made:
+        assert len(made.pages) == sheets > 10
+        with made.open_outline() as outline:
+            assert [entry.title for entry in outline.root] == TITLES
+            assert len(outline.root[1].children) > 5, "the chapter's sections"
+        assert pdf.first_sheets(made) == list(seen[1].values()) and seen[0] == {}
+        assert 2 < seen[1]["book/preface"] < seen[1]["notebooks/04_freezing"] < sheets
+        assert made.Root.Lang == "en" and made.Root.MarkInfo.Marked
+        pictures = [o for o in made.objects if isinstance(o, pikepdf.Stream) and o.get("/Subtype") == "/Image"]
+        assert len(pictures) > 10
+        links = [link for sheet in made.pages for link in sheet.get("/Annots", [])]
+        assert sum("/Dest" in link or "/D" in link.get("/A", {}) for link in links) > len(TITLES), "within the PDF"
+
+
+def test_says_what_it_lacks(site, tmp_path, monkeypatch):
+    monkeypatch.setattr(pdf, "find_browser", lambda: None)
+    with pytest.raises(FileNotFoundError, match="no Chromium or Chrome is installed"):
+        pdf.make(site, tmp_path / "book.pdf")
