@@ -98,6 +98,10 @@ teach: setup ## write what teachers need into _build/teaching: copies for studen
 experiments: setup ## run the experiments of chapters 9 to 16 again and compare with the stored results (an hour or two; goes on after a halt)
 	$(BIN)/python -m pmf_minimal experiment
 
+.PHONY: bench
+bench: setup ## measure speed, memory and growth (half an hour on an idle machine; goes on after a halt) and print the table
+	$(BIN)/python tests/benchmarks/measure.py
+
 # --- Checks -------------------------------------------------------------------------------------------------------
 
 # Two workers, each of which keeps to one file at a time: nbval needs that, and what a file sets up is then made once.

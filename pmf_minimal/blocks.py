@@ -118,8 +118,10 @@ class Similarities:
         best = self.left.new_full((min(k, self.shape[0]), self.shape[1]), -torch.inf)  # of every column so far
         for part, block in self._blocks():
             rows[part] = block.topk(min(k, self.shape[1]), dim=1).values.mean(dim=1)
-            now = block.topk(min(k, len(block)), dim=0).values
-            best[:] = torch.cat([best, now]).topk(len(best), dim=0).values
+            # Few columns get anything new from a block, and a maximum is cheaper than the k best.
+            new = (block.amax(dim=0) > best[-1]).nonzero().ravel()
+            now = block[:, new].topk(min(k, len(block)), dim=0).values
+            best[:, new] = torch.cat([best[:, new], now]).topk(len(best), dim=0).values
         return rows, best.mean(dim=0)
 
 
@@ -224,7 +226,7 @@ def _best(similarities: Similarities) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     column, row = (torch.zeros(len(x), dtype=torch.long, device=x.device) for x in (of_rows, of_columns))
     for rows, block in similarities:
         of_rows[rows], column[rows] = block.max(dim=1)
-        down = block.max(dim=0)
-        better = down.values > of_columns  # among equals the lower row stays
-        row[better], of_columns[better] = down.indices[better] + rows.start, down.values[better]
+        better = (block.amax(dim=0) > of_columns).nonzero().ravel()  # among equals the lower row stays
+        down = block[:, better].max(dim=0)
+        row[better], of_columns[better] = down.indices + rows.start, down.values
     return column, of_rows, row, of_columns

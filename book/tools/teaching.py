@@ -25,7 +25,7 @@ from nbformat.v4 import new_code_cell
 from setup_cell import URL
 
 ROOT = Path(__file__).resolve().parents[2]
-POINTS = {"easy": 1, "medium": 2, "hard": 3, "open": 3}
+POINTS = {"easy": 1, "medium": 2, "hard": 3}
 FIELDS = ("file", "chapter", "exercise", "title", "verdict", "points", "of", "said")
 # nbgrader takes a number that a graded cell ends with for its points; the check itself only prints.
 POINTS_CELL = """# Points: run this right after the check.

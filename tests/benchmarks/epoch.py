@@ -1,9 +1,11 @@
 """How long an epoch takes, against its matrix products alone: the same shapes, in the same process, threads and dtype.
 
+    python tests/benchmarks/epoch.py                    # a synthetic pair of DBP15K's size
     python tests/benchmarks/epoch.py openea/en_fr_v1 --root FOLDER --images FILE
 
 Two stages, as the released code has them: L_CKG on the seeds with a scoring of relevance, and L_CM on the linked
-entities. Only products that a step cannot do without are counted; each is listed with its shape.
+entities. Only products that a step cannot do without are counted; each is listed with its shape. Those of the attention
+layers have a sparse factor, with an entry for each edge; they are counted apart.
 """
 
 import argparse
@@ -13,6 +15,7 @@ import time
 
 import pandas as pd
 import torch
+import worlds
 
 from pmf_minimal.config import PRESETS
 from pmf_minimal.datasets import load
@@ -27,9 +30,8 @@ def alignment_products(training):
     for count in [len(b) for b in torch.arange(seeds).split(config.batch_size)]:
         widths = [d] * len(training.model.modalities) + [d * len(training.model.modalities)]
         for width in widths:
-            for _ in range(3):  # left with right, left with left, right with right
-                shapes.append((count, width, count))
-                shapes += [(count, count, width)] * 2  # the gradient of both factors
+            shapes += [(count, width, count)] * 3  # left with right, left with left, right with right
+            shapes += [(count, count, width)] * 4  # gradients: of both factors of the first, of one each of the others
         for x in graphs.features.values():
             shapes += [(2 * count, x.shape[1], d), (d, 2 * count, x.shape[1])]  # the layer, and its weight's gradient
     for x in graphs.features.values():
@@ -57,6 +59,20 @@ def modality_products(training):
     return shapes
 
 
+def sparse_alone(training, steps, scorings, device):
+    """Seconds for the attention layers' products of sparse and dense: steps there and back, scorings there only."""
+    neighbours = training.model.encoders["structure"].neighbours
+    x = torch.randn(training.graphs.num_nodes, training.config.dim, device=device)
+    values = torch.rand(neighbours.edge_index.shape[1], device=device)
+    a = torch.sparse_csr_tensor(neighbours.rowptr, neighbours.edge_index[1], values, (len(x),) * 2)
+    start = clock(device)
+    for _ in range(4 * (2 * steps + scorings)):  # two layers of two heads
+        a @ x
+    for _ in range(4 * steps):
+        torch.sparse.sampled_addmm(a, x, x.T, beta=0.0)
+    return clock(device) - start
+
+
 def products_alone(shapes, device):
     """Seconds for the products, their factors made beforehand."""
     made = {}
@@ -71,22 +87,26 @@ def products_alone(shapes, device):
 
 
 def clock(device):
+    """On a CPU the time of the processor, all threads together: other programs on the machine do not count."""
     if device.type == "cuda":
         torch.cuda.synchronize()
-    return time.perf_counter()
+        return time.perf_counter()
+    return time.process_time()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("dataset")
+    parser.add_argument("dataset", nargs="?")
     parser.add_argument("--root")
     parser.add_argument("--images")
     parser.add_argument("--preset", default="released")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--json", help="File for the figures.")
     args = parser.parse_args()
     device = pick_device()
     config = PRESETS[args.preset].but(cross_modality="off", epochs=1000, evaluate_every=1000)
-    graphs = load(args.dataset, args.root, args.images).split(0, config.train_share, config.valid_share).to(device)
+    graphs = load(args.dataset, args.root, args.images) if args.dataset else worlds.graphs()
+    graphs = graphs.split(0, config.train_share, config.valid_share).to(device)
     training = Training(graphs, config)
 
     def align(number):
@@ -103,9 +123,9 @@ def main():
             training.optimiser.zero_grad(set_to_none=True)
 
     rows = []
-    for stage, epoch, shapes in (
-        ("L_CKG and scoring", align, alignment_products(training)),
-        ("L_CM", relate, modality_products(training)),
+    for stage, epoch, shapes, steps, scorings in (
+        ("L_CKG and scoring", align, alignment_products(training), len(training._batches(torch.Generator())), 1),
+        ("L_CM", relate, modality_products(training), len(training._entities(torch.Generator())), 0),
     ):
         counts = pd.Series(shapes).value_counts()
         print(f"\n{stage}: products [n, k] x [k, m]")
@@ -115,21 +135,26 @@ def main():
             start = clock(device)
             epoch(number)
             seconds = clock(device) - start
-            alone = products_alone(shapes, device)
+            alone, sparse = products_alone(shapes, device), sparse_alone(training, steps, scorings, device)
             if number >= 0:  # the first is for warming up
                 rows.append(
                     {
                         "stage": stage,
                         "epoch s": seconds,
                         "products s": alone,
-                        "ratio": seconds / alone,
+                        "sparse products s": sparse,
+                        "ratio": seconds / (alone + sparse),
+                        "ratio to dense ones": seconds / alone,
                         "GFLOP": flops / 1e9,
                     }
                 )
     peak = torch.cuda.max_memory_allocated() / 1e9 if device.type == "cuda" else math.nan
     resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(f"\n{device}, {torch.get_num_threads()} threads; medians of {args.repeats}:")
-    print(pd.DataFrame(rows).groupby("stage").median().round(2).to_string())
+    table = pd.DataFrame(rows).groupby("stage").median()
+    print(table.round(2).to_string())
+    if args.json:
+        table.assign(**{"peak GB": resident}).reset_index().to_json(args.json, orient="records")
     print(f"peak memory: {resident:.1f} GB of the process" + (f", {peak:.1f} GB on the GPU" if peak == peak else ""))
 
 

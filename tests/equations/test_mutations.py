@@ -92,7 +92,7 @@ MUTANTS = [
     (14, "encoders._WeightedSum.backward", "return d_alpha,", "return -d_alpha,"),
     (14, "encoders.Neighbours", "to_undirected(edge_index, num_nodes=n)", "edge_index"),
     (14, "encoders.Neighbours", "add_self_loops(to_undirected(edge_index, num_nodes=n), num_nodes=n)[0]", "to_undirected(edge_index, num_nodes=n)"),
-    (14, "encoders.StructureEncoder.forward", "elu(first(self.entities, self.neighbours))", "first(self.entities, self.neighbours)"),
+    (14, "encoders.StructureEncoder._through", "elu(first(x, neighbours))", "first(x, neighbours)"),
     (15, "encoders.LinearEncoder.forward", "self.bias", "-self.bias"),
     (15, "encoders.LinearEncoder.forward", "linear(e, self.weight", "linear(e, self.weight.abs()"),
     (15, "encoders.LinearEncoder.forward", "if self.binary else e", ""),

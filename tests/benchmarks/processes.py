@@ -1,0 +1,26 @@
+"""The same training by one process or by several that share out the batches of a step; `make bench` starts it by torchrun.
+
+torchrun --nproc-per-node 2 tests/benchmarks/processes.py     # the first process prints one line of JSON
+"""
+
+import json
+import time
+
+import torch
+
+from pmf_minimal import distributed
+from pmf_minimal.config import PRESETS
+from pmf_minimal.datasets import load
+from pmf_minimal.evaluation import evaluate
+from pmf_minimal.training import fit
+
+torch.set_num_threads(1)
+distributed.start()
+rank, count = distributed.place()
+config = PRESETS["quick"].but(batch_size=100, accumulation=2, epochs=12, scoring="off")
+start = time.perf_counter()
+run = fit(load("emoji/fr_en"), config, "cpu", progress=False)
+seconds = time.perf_counter() - start
+if rank == 0:
+    hits = evaluate(run.model, run.graphs, run.graphs.test, run.config, only="joint")["Hits@1"].mean()
+    print(json.dumps({"processes": count, "seconds": seconds, "best epoch": run.best_epoch, "Hits@1": float(hits)}))
