@@ -19,7 +19,7 @@ def fuse(embeddings: dict[str, Tensor], relevance: dict[str, Tensor], mode: str 
     Args:
         embeddings: modality -> float ``[n, d]``.
         relevance: modality -> float ``[n]``; 0 for a missing feature, which leaves zeros in its part.
-        mode: ``weights``, and ``evidence``, as in Eq. (8); ``keep`` counts every relevant part alike, which is what Eq. (8) comes to when parts are
+        mode: ``weights`` as in Eq. (8); ``keep`` counts every relevant part alike, which is what Eq. (8) comes to when parts are
             normalised after they are weighted (row 1); ``none`` ignores the scores and leaves out only what is missing,
             so there ``relevance`` holds presence.
 
@@ -28,7 +28,7 @@ def fuse(embeddings: dict[str, Tensor], relevance: dict[str, Tensor], mode: str 
     """
     parts = []
     for m, h in embeddings.items():
-        w = (relevance[m] if mode in ("weights", "evidence") else relevance[m] > 0).to(h.dtype)
+        w = (relevance[m] if mode == "weights" else relevance[m] > 0).to(h.dtype)
         # w_i^m · h_i^m
         parts.append(w[:, None] * normalize(h))
     return torch.cat(parts, dim=1)

@@ -79,7 +79,8 @@ class PMF(Aligner):
 
     def joint(self, embeddings: dict[str, Tensor], rows: Tensor | slice = slice(None)) -> Tensor:
         """Eq. (8) for the embeddings of the given rows: float ``[n, d · modalities]``."""
-        return fuse(embeddings, self.weights(embeddings, rows), self.config.fusion)
+        mode = "weights" if self.config.fusion == "evidence" else self.config.fusion
+        return fuse(embeddings, self.weights(embeddings, rows), mode)
 
     def calibrate(self, graphs: GraphPair) -> None:
         if self.temperatures is not None:

@@ -1,0 +1,17 @@
+"""Wrong answers to this chapter's exercises, each with words that the check cell must say to it."""
+
+WRONG = [
+    [
+        ("cost = math.log(1 - 0.36)", "The sign"),
+        ("cost = -math.log(1 - 0.6)", "Both pictures must be of use"),
+        ("cost = -math.log(0.36)", "the probability that both are of use"),
+        ("cost = 0.6", "put r = 0"),
+        ("cost = 'much'", "put r = 0"),
+    ],
+    [
+        ("both_good = lambda log_r, w_i, w_j: w_i * w_j * log_r.exp()", "Divide by that of both"),
+        ("both_good = lambda r, w_i, w_j: w_i * w_j * r / (1 - w_i * w_j + w_i * w_j * r)", "logarithm of r"),
+        ("both_good = lambda log_r, w_i, w_j: w_i * w_j", "three probabilities"),
+        ("both_good = lambda log_r, w_i, w_j: w_i * log_r.exp() / (1 - w_i + w_i * log_r.exp())", "Bayes"),
+    ],
+]
