@@ -55,7 +55,8 @@ class PMFConfig:
             its own (row 15), or ``approximate``: greedy among neighbours that an index finds (needs faiss).
         evaluate_every, patience: epochs between looks at the validation pairs, and looks without gain before stopping.
         iterative_epochs: epochs of iterative learning that follow; 0 for none.
-        iterative_every, probation: epochs between two rounds of it, and rounds that a pair must pass (row 22).
+        iterative_every, probation: epochs between two rounds of it, and rounds that a pair must pass (row 22); with
+            ``fusion="evidence"`` it must be probable instead.
         fanout: neighbours that training draws per entity and layer, for graphs too large for all of them; 0 for all.
         seed: of split, initial weights and batches.
     """

@@ -1,4 +1,7 @@
-"""Iterative learning by probation: what stays each other's nearest long enough becomes a seed (section 4.1, A.4)."""
+"""Iterative learning by probation: what stays each other's nearest long enough becomes a seed (section 4.1, A.4).
+
+Where pairs are compared by evidence there are probabilities to go by (beyond the paper, chapter 19).
+"""
 
 from __future__ import annotations
 

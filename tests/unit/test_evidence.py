@@ -10,6 +10,7 @@ from toys import pair_of_graphs, random_pair, same, tiny
 from pmf_minimal import alignment, blocks, evidence
 from pmf_minimal.evaluation import evaluate
 from pmf_minimal.fusion import fuse
+from pmf_minimal.iterative import Probation
 from pmf_minimal.training import fit
 
 TAU = torch.tensor([0.1, 0.5])
@@ -142,3 +143,55 @@ def test_a_training_ends_calibrated():
     assert not torch.equal(run.model.temperatures, torch.full_like(run.model.temperatures, run.config.temperature))
     figures = evaluate(run.model, run.graphs, run.graphs.test, run.config)
     assert figures["MRR"].between(0, 1).all()
+
+
+def test_confidence_is_a_softmax():
+    left, right = joints()
+    s = evidence.Evidence(left[2], right[2], TAU, 2, 1)  # CSLS does not count
+    whole = evidence.Evidence(left[2], right[2], TAU).whole
+    rows, columns = torch.arange(20), torch.arange(20, 0, -1)
+    forth, back = whole.softmax(dim=1)[rows, columns], whole.softmax(dim=0)[rows, columns]
+    same(s.confidence(rows, columns), torch.minimum(forth, back), 1e-4)
+    same(s.at(rows, columns), alignment.csls(whole, 2)[rows, columns], 1e-4)
+
+
+class Model:
+    """Gives the embeddings that it was made with."""
+
+    def __init__(self, h, trust, tau):
+        self.h, self.trust, self.temperatures = h, trust, tau
+
+    def calibrate(self, graphs):
+        pass
+
+    def embed(self, graphs):
+        return {"joint": fuse(self.h, self.trust)}
+
+
+def test_only_what_is_probable_joins_the_seeds(linked):
+    h = noise(linked, 0.0)
+    tau, trust = evidence.calibrate(h, linked, 0)
+    probation = Probation(linked, tiny(fusion="evidence"))
+    row = probation.collect(Model(h, trust, tau))
+    assert row["valid precision"] >= 0.9 and 50 < row["added"] <= len(linked.test)
+    assert row["added right"] >= 0.9 * row["added"]
+    assert torch.equal(probation.train[: len(linked.train)], linked.train)
+    added = probation.train[len(linked.train) :]
+    assert not torch.isin(added, torch.cat([linked.train, linked.valid])).any()
+    # another round takes the place of the last one
+    probation.collect(Model(h, trust, tau))
+    assert len(probation.train) == len(linked.train) + row["added"]
+
+
+def test_nothing_joins_when_what_seems_sure_is_wrong(linked):
+    h = noise(linked, 0.0)
+    tau, trust = evidence.calibrate(h, linked, 0)
+    # everybody looks like somebody else's counterpart
+    left, right = linked.pairs.T
+    moved = {m: x.clone() for m, x in h.items()}
+    for m in h:
+        moved[m][right] = h[m][right.roll(1)]
+    probation = Probation(linked, tiny(fusion="evidence"))
+    row = probation.collect(Model(moved, trust, tau))
+    assert row["valid precision"] < 0.1 and row["added"] == 0
+    assert torch.equal(probation.train, linked.train)
