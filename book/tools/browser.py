@@ -104,8 +104,19 @@ class Browser:
         self.evaluate("window.MathJax && MathJax.startup ? MathJax.startup.promise.then(() => true) : true")
         return list(self.events)
 
-    def screenshot(self, path):
-        Path(path).write_bytes(base64.b64decode(self.call("Page.captureScreenshot")["data"]))
+    def screenshot(self, path, height):
+        """Write a picture (WebP) of the page from its top, at most `height` pixels of it."""
+        size = self.call("Page.getLayoutMetrics")["cssContentSize"]
+        clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], height), "scale": 1}
+        picture = self.call(
+            "Page.captureScreenshot", format="webp", quality=60, clip=clip, captureBeyondViewport=True
+        )  # fmt: skip
+        Path(path).write_bytes(base64.b64decode(picture["data"]))
+
+    def press(self, key, **more):
+        """Press and let go of one key, such as ``Tab``."""
+        for kind in ("keyDown", "keyUp"):
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, **more)
 
     def print(self, path, **options):
         """Write the page as PDF; options are those of Page.printToPDF."""

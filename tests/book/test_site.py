@@ -76,7 +76,7 @@ def test_launch_buttons_lead_to_this_repository(site, page):
     assert set(buttons) == (wanted if page.startswith("notebooks/") else set())
 
 
-@each_page
+@pytest.mark.parametrize("page", [*PAGES, "index.html", "genindex.html", "search.html"])
 def test_links_within_the_book_lead_somewhere(site, page):
     assert broken_links(site / page) == []
 
@@ -157,6 +157,11 @@ def test_in_a_browser_without_a_network(site, browser, page):
     said = [details.get("exception", {}).get("description", "") for details in thrown]
     # Jupyter Book declares this one twice, on every page; nothing uses it here.
     assert [text for text in said if "THEBE_JS_URL" not in text] == []
+    logged = [e["params"]["entry"] for e in events if e["method"] == "Log.entryAdded"]
+    logged += [
+        e["params"] | {"level": e["params"]["type"]} for e in events if e["method"] == "Runtime.consoleAPICalled"
+    ]
+    assert [entry for entry in logged if entry["level"] in ("error", "assert")] == []
 
     broken = "[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src.slice(0, 80))"
     assert browser.evaluate(broken) == [], "pictures that do not show"

@@ -1,0 +1,173 @@
+"""What axe-core, the screen and the keyboard say of each page, in a real browser, in light and dark, narrow and wide.
+
+Rules of WCAG 2.2, levels A and AA. Whatever the theme brings along, and only that, is listed in THEME.
+"""
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+
+import pytest
+from bookfiles import ROOT, toc_files
+
+PAGES = [*toc_files(), "search", "genindex"]
+WIDTHS = (390, 1440)
+LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
+# Where each page's pictures go: what the continuous integration keeps, for people to look at.
+PICTURES = ROOT / "_build" / "screenshots"
+TALL = 6000  # pixels; what lies below looks like what lies above
+
+# Rule -> on which page, and where, the tools that make the pages break it; they write this markup, none of it is ours.
+THEME = {
+    # Sphinx puts the parameters of a long signature into a list of definitions that has no terms. It reads well.
+    "definition-list": ("book/api", r"^#pmf_minimal\S+ > dl$"),
+    # docutils gives each entry of a bibliography a role that has since been given up; the list around it is one all the same.
+    "aria-deprecated-role": ("book/references", r"^#id\d+$"),
+    # Sphinx's bibliography: targets of the entries stand between them in the list.
+    "aria-required-children": ("book/references", r"^\.citation-list$"),
+}
+
+AXE = Path(importlib.util.find_spec("axe_playwright_python").submodule_search_locations[0]) / "axe.min.js"
+# A chapter has thousands of coloured words of code and hundreds of formulas, which are what axe takes longest for. One of
+# each kind of word and three formulas stay, the rest becomes plain text.
+THIN_OUT = """(() => {
+  const seen = new Set();
+  for (const word of document.querySelectorAll(".highlight span[class], dt.sig span[class]")) {
+    if (seen.has(word.className)) word.replaceWith(...word.childNodes);
+    seen.add(word.className);
+  }
+  [...document.querySelectorAll("mjx-container")].slice(3).forEach(formula => formula.replaceWith("x"));
+  document.body.normalize();
+})()"""
+# Nothing moves while it is looked at.
+STILL = """document.head.append(Object.assign(document.createElement("style"),
+  {textContent: "* { transition: none !important; animation: none !important; scroll-behavior: auto !important; }"}))"""
+RUN = """axe.run(document, OPTIONS).then(found => found.violations.flatMap(rule => rule.nodes.map(node =>
+  [rule.id, node.target.flat().join(" "), node.html.slice(0, 200), node.failureSummary])))"""
+
+
+def violations(browser, only):
+    """Rule, path, HTML and explanation of each violation."""
+    options = {"runOnly": only, "resultTypes": ["violations"]}
+    return browser.evaluate(RUN.replace("OPTIONS", json.dumps(options)))
+
+
+def inspect(browser):
+    """Violations on the page that is open, first in light, then in dark: there the colours only, for nothing else changes."""
+    browser.evaluate(f"{AXE.read_text(encoding='utf-8')};0")
+    browser.evaluate(STILL)
+    browser.evaluate(THIN_OUT)
+    light = violations(browser, {"type": "tag", "values": LEVELS})
+    browser.evaluate("document.documentElement.dataset.theme = 'dark'")
+    dark = violations(browser, {"type": "rule", "values": ["color-contrast"]})
+    return [["light", *hit] for hit in light] + [["dark", *hit] for hit in dark]
+
+
+def ours(found, page):
+    """Without what THEME lists."""
+    return [
+        hit
+        for hit in found
+        if not (hit[1] in THEME and page == THEME[hit[1]][0] and re.search(THEME[hit[1]][1], hit[2]))
+    ]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("page", PAGES)
+def test_axe_finds_nothing(site, browser, page, width):
+    browser.open(site / f"{page}.html", width=width)
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    browser.screenshot(PICTURES / f"{page.replace('/', '-')}-{width}.webp", TALL)
+    found = inspect(browser)
+    assert ours(found, page) == []
+    # What is listed is still so, or else it need not be listed.
+    assert {rule for rule, (where, _) in THEME.items() if where == page} <= {hit[1] for hit in found}
+
+
+BAD = {
+    "color-contrast": '<p style="color:#aaa;background:#fff">pale</p>',
+    "image-alt": '<img src="data:image/gif;base64,R0lGODlhAQABAAAAACw=">',
+    "label": '<input type="range">',
+    "scrollable-region-focusable": '<div style="width:200px;overflow-x:auto"><table style="width:900px"><tr><td>a<td>b</table></div>',
+    "aria-deprecated-role": '<div role="doc-biblioentry" id="id1">an entry on a page that is not excused</div>',
+}
+
+
+@pytest.mark.parametrize("rule", BAD)
+def test_axe_finds_what_is_wrong(browser, tmp_path, rule):
+    path = tmp_path / "page.html"
+    path.write_text(f'<!doctype html><html lang="en"><title>t</title><main><h1>h</h1>{BAD[rule]}</main>')
+    browser.open(path)
+    assert rule in {hit[1] for hit in ours(inspect(browser), "page")}
+
+
+def test_axe_sees_the_dark_page(browser, tmp_path):
+    path = tmp_path / "page.html"
+    style = "<style>p { color: #000 } [data-theme=dark] body { background: #111 }</style>"
+    path.write_text(f'<!doctype html><html lang="en"><title>t</title>{style}<main><h1 hidden>h</h1><p>text</p></main>')
+    browser.open(path)
+    assert [hit[:2] for hit in inspect(browser)] == [["dark", "color-contrast"]]
+
+
+# --- The keyboard ---------------------------------------------------------------------------------------------------
+
+# Of what has the focus: a name for it, whether it is on the screen, and how it differs from the same thing without focus.
+FOCUS = """(() => {
+  const at = document.activeElement, look = e => {
+    const s = getComputedStyle(e);
+    return [s.outlineStyle, s.outlineWidth, s.boxShadow, s.backgroundColor, s.color, s.textDecorationLine].join("|");
+  };
+  if (!at || at === document.body) return null;
+  const box = at.getBoundingClientRect(), style = getComputedStyle(at), focused = look(at);
+  at.blur();
+  const plain = look(at);
+  at.focus({focusVisible: true});
+  return {html: at.outerHTML.slice(0, 120), tag: at.tagName, type: at.type ?? "", label: at.labels?.[0]?.textContent ?? "",
+          shown: box.width > 0 && box.height > 0 && box.bottom > 0 && box.top < innerHeight && style.visibility == "visible",
+          marked: focused != plain || (style.outlineStyle != "none" && style.outlineWidth != "0px")};
+})()"""
+TAB = {"windowsVirtualKeyCode": 9}
+
+
+def test_every_stop_of_the_tab_key_can_be_seen(site, browser):
+    """On a chapter with all there is: links, folded cells, buttons, boxes that scroll, a slider."""
+    browser.open(site / "notebooks/04_freezing.html", width=1440)
+    browser.evaluate(STILL)
+    browser.press("Tab", **TAB)
+    first = browser.evaluate(FOCUS)
+    assert "Skip to main content" in first["html"] and first["shown"], first
+    stops = []
+    for _ in range(400):
+        browser.press("Tab", **TAB)
+        stop = browser.evaluate(FOCUS)
+        if stop is None or stop["html"] == first["html"]:
+            break
+        stops.append(stop)
+    else:
+        pytest.fail("the tab key never comes back to the start")
+    assert len(stops) > 50
+    assert [stop for stop in stops if not (stop["shown"] and stop["marked"])] == []
+    assert {"A", "SUMMARY", "BUTTON", "INPUT"} <= {stop["tag"] for stop in stops}
+    (slider,) = [stop for stop in stops if stop["type"] == "range"]
+    assert slider["label"].strip()
+
+
+def test_a_slider_moves_by_the_arrow_keys(site, browser):
+    browser.open(site / "notebooks/04_freezing.html", width=1440)
+    browser.evaluate("document.querySelector('input[type=range]').focus()")
+    state = "[document.querySelector('figure[data-slider] output').textContent, document.activeElement.ariaValueText]"
+    before = browser.evaluate(state)
+    browser.press("ArrowLeft", windowsVirtualKeyCode=37)
+    after = browser.evaluate(state)
+    assert after != before and after[0] == after[1]
+
+
+def test_the_skip_link_leads_to_the_text(site, browser):
+    browser.open(site / "book/primer.html", width=1440)
+    browser.press("Tab", **TAB)
+    browser.press("Enter", windowsVirtualKeyCode=13, text="\r")
+    assert browser.evaluate("location.hash") == "#main-content"
+    browser.press("Tab", **TAB)
+    assert browser.evaluate("!!document.activeElement.closest('#main-content')")
