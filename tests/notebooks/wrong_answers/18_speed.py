@@ -14,7 +14,10 @@ WRONG = [
             "    return 'calculation' if f / 2 / flops > b / bandwidth else 'memory'",
             "two operations",
         ),
-        ("bound = lambda n, k, m, flops, bandwidth: 'calculation' if flops > bandwidth else 'memory'", "longer decides"),
+        (
+            "bound = lambda n, k, m, flops, bandwidth: 'calculation' if flops > bandwidth else 'memory'",
+            "longer decides",
+        ),
     ],
     [
         (
