@@ -13,13 +13,13 @@ from worlds import BATCH, DIM, MODALITIES, SIDE, graphs, vectors
 from pmf_minimal import alignment, approximate, blocks, losses, metrics, relevance
 from pmf_minimal.encoders import DiagonalGATConv, LinearEncoder, Neighbours
 
-ROUNDS, TAU = 2, 0.05
+ROUNDS, TAU = 3, 0.05  # the shortest counts
 
 
 @pytest.fixture
 def clock(benchmark):
     def run(work):
-        return benchmark.pedantic(work, rounds=ROUNDS, warmup_rounds=1)
+        return benchmark.pedantic(work, rounds=ROUNDS)
 
     return run
 
@@ -210,4 +210,8 @@ def test_nearest(clock, benchmark, kind):
 
     found = clock(exact if kind.startswith("ours") else lambda: approximate.nearest(left, right))
     true = exact()
-    benchmark.extra_info["recall"] = float((found[:, :, None] == true[:, None]).any(dim=2).float().mean())
+    hit = (found[:, :, None] == true[:, None]).any(dim=1)  # which of the true ones were found
+    benchmark.extra_info |= {
+        "recall": float(hit.float().mean()),
+        "recall of the nearest": float(hit[:, 0].float().mean()),
+    }
