@@ -27,11 +27,12 @@ def best_match(left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         alpha of the left ``[n]`` and of the right entities ``[n']``, in [-1, 1]; -1 where the other graph is empty.
     """
+    left, right = normalize(left), normalize(right)
     alpha_left = left.new_full((len(left),), -1.0)
     alpha_right = right.new_full((len(right),), -1.0)
     if len(left) and len(right):
         # One product serves both directions: rows look right, columns look left.
-        for rows, cosine in Similarities(left, right):  # [b, n']
+        for rows, cosine in Similarities(left, right, "dot"):  # [b, n']
             alpha_left[rows] = cosine.amax(dim=1)
             alpha_right = torch.maximum(alpha_right, cosine.amax(dim=0))
     return alpha_left.clamp(-1, 1), alpha_right.clamp(-1, 1)
