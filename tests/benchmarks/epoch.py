@@ -10,7 +10,6 @@ layers have a sparse factor, with an entry for each edge; they are counted apart
 
 import argparse
 import math
-import resource
 import time
 
 import pandas as pd
@@ -151,7 +150,7 @@ def main():
                     }
                 )
     peak = torch.cuda.max_memory_allocated() / 1e9 if device.type == "cuda" else math.nan
-    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    resident = worlds.peak() / 1e9
     print(f"\n{device}, {torch.get_num_threads()} threads; medians of {args.repeats}:")
     table = pd.DataFrame(rows).groupby("stage").median()
     print(table.round(2).to_string())
