@@ -13,7 +13,7 @@ from torch import Tensor
 from pmf_minimal.graphs import DataError
 
 
-def nearest(left: Tensor, right: Tensor, k: int = 10, probes: int = 32) -> Tensor:
+def near_neighbours(left: Tensor, right: Tensor, k: int = 10, probes: int = 32) -> Tensor:
     """The k right entities of largest dot product with each left one, most of them.
 
     The index puts the right entities into about 4 sqrt(n') cells around centres and looks into the ``probes`` nearest cells only.
@@ -48,7 +48,7 @@ def candidates(left: Tensor, right: Tensor, k: int = 10, probes: int = 32) -> Te
     """int64 ``[P, 2]``: pairs of which one is among the k nearest of the other, each once, sorted."""
     pairs = []
     for a, b, order in ((left, right, (0, 1)), (right, left, (1, 0))):
-        near = nearest(a, b, k, probes)
+        near = near_neighbours(a, b, k, probes)
         mine = torch.arange(len(a), device=near.device).repeat_interleave(near.shape[1])
         pairs.append(torch.stack([mine, near.ravel()])[list(order)].T[near.ravel() >= 0])
     return torch.cat(pairs).unique(dim=0)

@@ -145,7 +145,7 @@ def match(similarities: Similarities, how: str = "greedy") -> Tensor:
         check_optimal(*similarities.shape)
     if similarities.single or how == "optimal":
         return alignment.match(similarities.whole, how)
-    known = {"greedy": greedy, "greedy_in_order": greedy_in_order, "mutual": mutual, "row": nearest}
+    known = {"greedy": greedy, "greedy_in_order": greedy_in_order, "mutual": mutual, "row": best_of_each_row}
     return known[how](similarities)
 
 
@@ -158,7 +158,7 @@ def _approximate(similarities: Similarities) -> Tensor:
     return approximate.greedy(pairs, values)
 
 
-def nearest(similarities: Similarities) -> Tensor:
+def best_of_each_row(similarities: Similarities) -> Tensor:
     """Every row with its most similar column, int64 ``[n, 2]``."""
     column = torch.empty(similarities.shape[0], dtype=torch.long, device=similarities.left.device)
     for rows, block in similarities:

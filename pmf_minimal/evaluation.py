@@ -10,7 +10,7 @@ from pmf_minimal import blocks, metrics
 from pmf_minimal.aligner import Aligner
 from pmf_minimal.blocks import Similarities
 from pmf_minimal.config import PMFConfig
-from pmf_minimal.evidence import compare
+from pmf_minimal.evidence import pair_scores
 from pmf_minimal.graphs import GraphPair
 
 
@@ -48,7 +48,7 @@ def candidates(
     Args:
         h: float ``[N, d]``.
         graphs, pairs, config: as for :func:`evaluate`.
-        temperatures: as for :func:`evidence.compare`.
+        temperatures: as for :func:`evidence.pair_scores`.
 
     Returns:
         n by n' similarities, not yet computed; row ``[P]`` and column ``[P]`` of each pair.
@@ -58,7 +58,7 @@ def candidates(
     if config.candidates == "test":
         left, right = left[rows], right[columns]
         rows = columns = torch.arange(len(pairs), device=h.device)
-    return compare(left, right, config, temperatures), rows, columns
+    return pair_scores(left, right, config, temperatures), rows, columns
 
 
 def candidate_similarity(

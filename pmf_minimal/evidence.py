@@ -140,7 +140,7 @@ def _present(log_ratio: Tensor, log_trust: Tensor) -> Tensor:
     return torch.where(log_trust.isfinite(), evidence(log_ratio.nan_to_num(0, 0, 0), log_trust), 0)
 
 
-def compare(left: Tensor, right: Tensor, config: PMFConfig, temperatures: Tensor | None = None) -> Similarities:
+def pair_scores(left: Tensor, right: Tensor, config: PMFConfig, temperatures: Tensor | None = None) -> Similarities:
     """Similarities of two sets of embeddings as the configuration has it; with temperatures, the evidence of joint ones."""
     if temperatures is None:
         return Similarities(left, right, config.similarity, config.csls_k, config.csls_rounds)

@@ -208,7 +208,7 @@ def test_nearest(clock, benchmark, kind):
             near[rows] = block.topk(10, dim=1).indices
         return near
 
-    found = clock(exact if kind.startswith("ours") else lambda: approximate.nearest(left, right))
+    found = clock(exact if kind.startswith("ours") else lambda: approximate.near_neighbours(left, right))
     true = exact()
     hit = (found[:, :, None] == true[:, None]).any(dim=1)  # which of the true ones were found
     benchmark.extra_info |= {

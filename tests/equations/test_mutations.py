@@ -39,7 +39,7 @@ MUTANTS = [
     (4, "relevance.best_match", "cosine.amax(dim=1)", "cosine.mean(dim=1)"),
     (4, "relevance.best_match", "cosine.amax(dim=0)", "cosine.amin(dim=0)"),
     (4, "relevance.best_match", "torch.maximum(alpha_right, cosine.amax(dim=0))", "cosine.amax(dim=0)"),
-    (4, "relevance.best_match", "Similarities(left, right)", 'Similarities(left, right, "dot")'),
+    (4, "relevance.best_match", "normalize(left), normalize(right)", "left, normalize(right)"),
     (4, "relevance.best_match", "right.new_full((len(right),), -1.0)", "right.new_full((len(right),), 0.0)"),
     (5, "freezing.freeze", "embedding, embedding.detach()", "embedding.detach(), embedding"),
     (5, "freezing.freeze", "embedding.detach()", "embedding"),

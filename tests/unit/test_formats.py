@@ -24,7 +24,7 @@ def rewrite(path, **changes):
 
 @pytest.fixture(scope="module")
 def config():
-    return tiny(epochs=2)
+    return tiny(epochs=2, scoring="off", freezing="off", fusion="evidence")
 
 
 @pytest.fixture

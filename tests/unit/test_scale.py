@@ -158,11 +158,11 @@ def near_twins():
 
 def test_an_index_finds_most_neighbours(near_twins):
     left, right = near_twins.left, near_twins.right
-    found = approximate.nearest(left, right, k=5)
+    found = approximate.near_neighbours(left, right, k=5)
     true = (left @ right.T).topk(5, dim=1).indices
     share = (found[:, :, None] == true[:, None, :]).any(dim=2).float().mean()
     assert found.shape == (3000, 5) and share > 0.9
-    assert (approximate.nearest(left, right, k=1, probes=1000)[:, 0] == true[:, 0]).all()  # all cells: exact
+    assert (approximate.near_neighbours(left, right, k=1, probes=1000)[:, 0] == true[:, 0]).all()  # all cells: exact
 
 
 def test_matching_through_an_index(near_twins):
