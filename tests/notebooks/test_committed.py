@@ -142,3 +142,13 @@ def test_what_bears_the_name_of_a_package_function_is_that_function(path):
     for number, cell in enumerate(code_cells(path), 1):
         for function, code in functions(cell.source).items():
             assert code in PACKAGE.get(function, [code]), f"cell [{number}]: {function} differs from the package's"
+
+
+@each_notebook
+def test_a_figure_is_the_last_thing_of_its_cell(path):
+    """`plots.show` gives the figure back, and a cell shows only its last value."""
+    for cell in read(path).cells:
+        if cell.cell_type == "code":
+            for number, line in enumerate(body := ast.parse(re.sub(r"(?m)^(\s*)%.*$", r"\1pass", cell.source)).body):
+                if isinstance(line, ast.Expr) and ast.unparse(line).startswith("plots.show("):
+                    assert number == len(body) - 1, f"cell {cell.id}: what follows hides the figure"
