@@ -151,8 +151,11 @@ def match(similarities: Similarities, how: str = "greedy") -> Tensor:
 
 def _approximate(similarities: Similarities) -> Tensor:
     """Greedy among the nearest neighbours that an index finds; CSLS counts, but does not choose them."""
-    if similarities.kind == "euclidean":
-        raise DataError("matching=approximate looks for large dot products: set similarity=cosine or dot")
+    if similarities.kind not in ("cosine", "dot"):
+        raise DataError(
+            f"matching=approximate looks for large dot products, and these are compared by {similarities.kind}: "
+            "set similarity=cosine or dot, and fusion to anything but evidence"
+        )
     pairs = approximate.candidates(similarities.left, similarities.right)
     values = torch.cat([similarities.at(*some.T) for some in pairs.split(CELLS // similarities.left.shape[1])])
     return approximate.greedy(pairs, values)

@@ -124,8 +124,8 @@ class Evidence(Similarities):
         for part, block in self._blocks():
             of_rows[part] = block.logsumexp(dim=1)
             of_columns = torch.logaddexp(of_columns, block.logsumexp(dim=0))
-        s = self.at(rows, columns) if not self.single else self._compute(slice(None), slice(None))[rows, columns]
         self.means = means
+        s = self.by_modality(rows, columns).sum(dim=1)
         return (s - torch.maximum(of_rows[rows], of_columns[columns])).exp()
 
     def at(self, rows: Tensor, columns: Tensor) -> Tensor:

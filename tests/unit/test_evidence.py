@@ -10,6 +10,7 @@ from toys import pair_of_graphs, random_pair, same, tiny
 from pmf_minimal import alignment, blocks, evidence
 from pmf_minimal.evaluation import evaluate
 from pmf_minimal.fusion import fuse
+from pmf_minimal.graphs import DataError
 from pmf_minimal.iterative import Probation
 from pmf_minimal.training import fit
 
@@ -195,3 +196,9 @@ def test_nothing_joins_when_what_seems_sure_is_wrong(linked):
     row = probation.collect(Model(moved, trust, tau))
     assert row["valid precision"] < 0.1 and row["added"] == 0
     assert torch.equal(probation.train, linked.train)
+
+
+def test_an_index_of_dot_products_is_no_way_to_evidence():
+    left, right = joints()
+    with pytest.raises(DataError, match="compared by evidence"):
+        blocks.match(evidence.Evidence(left[2], right[2], TAU), "approximate")
