@@ -21,7 +21,7 @@ from pmf_minimal.relevance import best_match
 #: Trust in a feature of which nothing is known yet.
 BEFORE = 0.85
 #: Entities of each graph that stand for all others when trust is learnt.
-OTHERS = 500
+OTHERS = 250
 #: What is believed before any pair is seen: mean and standard deviation of log tau, of b and of log a.
 PRIOR = torch.tensor([[math.log(0.05), 1.0, 0.0], [0.5, 1.5, 1.0]])
 
@@ -148,7 +148,9 @@ def pair_scores(left: Tensor, right: Tensor, config: PMFConfig, temperatures: Te
 
 
 @torch.no_grad()
-def calibrate(embeddings: dict[str, Tensor], graphs: GraphPair, seed: int) -> tuple[Tensor, dict[str, Tensor]]:
+def calibrate(
+    embeddings: dict[str, Tensor], graphs: GraphPair, seed: int, known: dict[str, Tensor] | None = None
+) -> tuple[Tensor, dict[str, Tensor]]:
     """Learn from the validation pairs how far to trust each modality, and in it each feature.
 
         w_i^m = sigmoid( a_m z_i^m + b_m ),   z_i^m the standardised best match of i's input feature in the other graph
@@ -160,12 +162,13 @@ def calibrate(embeddings: dict[str, Tensor], graphs: GraphPair, seed: int) -> tu
         embeddings: modality -> float ``[N, d]``.
         graphs: the pair, with its split.
         seed: draws the strangers.
+        known: what :func:`standing` gives for the given features, if it was computed before; they never change.
 
     Returns:
         tau, float ``[modalities]``; modality -> w, float ``[N]``, 0 where the feature is missing.
     """
-    modalities, n = list(embeddings), graphs.n_left
-    z = {m: _standardised(graphs.features.get(m, embeddings[m]), graphs.presence(m), n) for m in modalities}
+    modalities, known = list(embeddings), known or {}
+    z = known | standing({m: graphs.features.get(m, h) for m, h in embeddings.items() if m not in known}, graphs)
     sides = [_sample(graphs, side, seed) for side in (0, 1)]
     cosines, both = {}, {}
     for m, h in embeddings.items():
@@ -201,14 +204,49 @@ def calibrate(embeddings: dict[str, Tensor], graphs: GraphPair, seed: int) -> tu
     return log_tau.exp(), trust
 
 
-def _standardised(x: Tensor, present: Tensor, n_left: int) -> Tensor:
-    """float ``[N]``: best match of every feature in the other graph, against the mean and spread of its own graph; missing ones 0."""
-    z = x.new_zeros(len(x))
-    rows = [present[:n_left].nonzero().ravel(), present[n_left:].nonzero().ravel() + n_left]
-    for mine, alpha in zip(rows, best_match(x[rows[0]], x[rows[1]]), strict=True):
-        if len(alpha) > 1:
-            z[mine] = (alpha - alpha.mean()) / alpha.std().clamp(min=1e-3)
-    return z
+def standing(features: dict[str, Tensor], graphs: GraphPair) -> dict[str, Tensor]:
+    """z, float ``[N]`` per modality: best match of every feature in the other graph, against mean and spread of its own graph; missing ones 0."""
+    out = {}
+    for m, x in features.items():
+        out[m] = x.new_zeros(len(x))
+        rows = [side.nonzero().ravel() + k * graphs.n_left for k, side in enumerate(graphs.side(m))]
+        for mine, alpha in zip(rows, best_match(x[rows[0]], x[rows[1]]), strict=True):
+            if len(alpha) > 1:
+                out[m][mine] = (alpha - alpha.mean()) / alpha.std().clamp(min=1e-3)
+    return out
+
+
+def frozen(z: Tensor, trust: Tensor) -> Tensor:
+    """Features that one would freeze: those of the lower kind, if that is trusted less than half as much as the other; bool ``[n]``.
+
+    There is no threshold to set. What features are like says where the kinds part (:func:`lower_kind`), and trust, which comes
+    from the validation pairs, whether the lower one is worthless.
+
+    Args:
+        z, trust: float ``[n]``, best matches and w of those who have the feature.
+    """
+    low = lower_kind(z)
+    worth = [(p * trust).sum() / p.sum().clamp(min=1e-9) for p in (low, 1 - low)]
+    return (low > 0.5) & (worth[0] < worth[1] / 2)
+
+
+def lower_kind(z: Tensor, rounds: int = 300) -> Tensor:
+    """Probability, float ``[n]``, that a number is of the lower of two kinds, each of which is normally distributed.
+
+    Means, deviations and shares of both kinds are those of the greatest likelihood, found by expectation and maximisation (Dempster,
+    Laird and Rubin 1977) from two quantiles on.
+    """
+    x = z.double()[:, None]
+    mean = x.ravel().quantile(x.new_tensor([0.15, 0.65]))
+    deviation, share = x.std().expand(2) / 2, x.new_tensor([0.3, 0.7])
+    for _ in range(rounds):
+        p = (share.log() - deviation.log() - ((x - mean) / deviation) ** 2 / 2).softmax(dim=1)
+        count = p.sum(dim=0).clamp(min=1e-9)
+        share, mean = count / len(x), (p * x).sum(dim=0) / count
+        deviation = ((p * (x - mean) ** 2).sum(dim=0) / count).sqrt().clamp(min=1e-3)
+    low = mean.argmin()
+    # The wider kind also has the odd number far below the lower one's.
+    return torch.where(x.ravel() < mean[low], 1.0, p[:, low]).where(x.ravel() < mean.max(), 0.0).to(z.dtype)
 
 
 def _sample(graphs: GraphPair, side: int, seed: int) -> Tensor:

@@ -56,6 +56,7 @@ class PMF(Aligner):
             self.temperatures = torch.full((len(self.modalities),), config.temperature)
             for w in self.relevance.values():
                 w.mul_(evidence.BEFORE)
+        self._standing: dict[str, Tensor] = {}
 
     @classmethod
     def settle(cls, config: PMFConfig) -> PMFConfig:
@@ -83,11 +84,15 @@ class PMF(Aligner):
         return fuse(embeddings, self.weights(embeddings, rows), mode)
 
     def calibrate(self, graphs: GraphPair) -> None:
-        if self.temperatures is not None:
-            temperatures, trust = evidence.calibrate(self.encode(graphs), graphs, self.config.seed)
-            self.temperatures.copy_(temperatures)
-            for m, w in trust.items():
-                self.relevance[m].copy_(w)
+        if self.temperatures is None:
+            return
+        if not self._standing:  # of the given features, once for the whole training
+            given = {m: graphs.features[m] for m in self.modalities if m in graphs.features}
+            self._standing = evidence.standing(given, graphs)
+        found = evidence.calibrate(self.encode(graphs), graphs, self.config.seed, self._standing)
+        self.temperatures.copy_(found[0])
+        for m, w in found[1].items():
+            self.relevance[m].copy_(w)
 
     @torch.no_grad()
     def score(self, graphs: GraphPair, thresholds: dict[str, float], generator: torch.Generator) -> None:

@@ -8,9 +8,15 @@ from scipy.stats import mannwhitneyu, spearmanr
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from pmf_minimal import blocks
+from pmf_minimal.aligner import Aligner
+from pmf_minimal.blocks import Similarities
 from pmf_minimal.config import PMFConfig
 from pmf_minimal.evaluation import evaluate
+from pmf_minimal.evidence import BEFORE, Evidence, frozen, standing
+from pmf_minimal.fusion import fuse
 from pmf_minimal.graphs import GraphPair
+from pmf_minimal.metrics import figures, ranks
 from pmf_minimal.relevance import best_match
 from pmf_minimal.training import Training, fit
 
@@ -21,10 +27,13 @@ def train_and_measure(graphs: GraphPair, config: PMFConfig, device: str = "cpu")
     Returns:
         Measures, name -> number or None where there is nothing to measure: ``Hits@1``, ``Hits@10`` and ``MRR`` of the best epoch
         on the test pairs, mean of both directions, for the joint embedding and, as ``Hits@1 image``, of each modality
-        alone; ``best epoch`` and its ``valid MRR``; and what :meth:`Observer.measure` gives. Then one dict per epoch, see ``Observer.history``.
+        alone; ``best epoch`` and its ``valid MRR``; what :meth:`Observer.measure` and, where pairs are compared by evidence,
+        :func:`step_by_step` give. Then one dict per epoch, see ``Observer.history``.
     """
     observer = Observer(graphs)
     run = fit(graphs, config, device, progress=False, watch=observer)
+    if run.model.temperatures is not None:  # calibrated last of all
+        observer.relevance = {m: w.cpu() for m, w in run.model.relevance.items()}
     measures = observer.measure(run.graphs)
     measures["best epoch"] = run.best_epoch
     measures["valid MRR"] = run.history.get("valid MRR", pd.Series(dtype=float)).max()
@@ -32,6 +41,8 @@ def train_and_measure(graphs: GraphPair, config: PMFConfig, device: str = "cpu")
         for metric, value in row.items():
             name = metric if embedding == "joint" else f"{metric} {embedding}"
             measures[name] = measures.get(name, 0.0) + float(value) / 2
+    if run.model.temperatures is not None:
+        measures |= step_by_step(run.model, run.graphs, config.csls_k)
     return {k: None if pd.isna(v) else float(v) for k, v in measures.items()}, observer.history
 
 
@@ -49,25 +60,28 @@ class Observer:
         for i, j in ((0, 1), (1, 0)):
             self.counterpart[graphs.pairs[:, i]] = graphs.pairs[:, j]
         self.since: dict[str, Tensor] = {}
-        self.seeds = None
+        self.seeds = 0
 
     def __call__(self, training: Training) -> None:
         keep = ("threshold", "frozen", "valid", "added", "loss joint")
         row = {k: v for k, v in training.history[-1].items() if k == "epoch" or k.startswith(keep)}
         train = training.probation.train.cpu()
-        if self.seeds is not None and len(train) > self.seeds:
+        self.added = len(train) - len(training.graphs.train)
+        self.evidence = training.model.temperatures is not None
+        if "added" in row and len(train) > self.seeds:
             added = train[self.seeds :]
             judged = added[(self.counterpart[added] >= 0).any(dim=1)]
             row |= {"judged": len(judged), "right": int((self.counterpart[judged[:, 0]] == judged[:, 1]).sum())}
-        self.seeds = len(train)
+        # By evidence all that was added is looked up anew in each round.
+        self.seeds = len(training.graphs.train) if self.evidence else len(train)
         graphs, self.relevance = training.graphs, {m: w.cpu().clone() for m, w in training.model.relevance.items()}
         for m, active in training.model.active.items():
-            frozen = (graphs.presence(m) & ~active).cpu()
-            since = self.since.setdefault(m, torch.zeros(len(frozen), dtype=torch.long))
-            since[frozen & (since == 0)] = training.epoch
-            since[~frozen] = 0  # thawed
+            off = (graphs.presence(m) & ~active).cpu()
+            since = self.since.setdefault(m, torch.zeros(len(off), dtype=torch.long))
+            since[off & (since == 0)] = training.epoch
+            since[~off] = 0  # thawed
             if m in graphs.get("faults", {}):
-                row |= self._judge(graphs, m, frozen)
+                row |= self._judge(graphs, m, off)
         self.history.append({k: round(v, 6) for k, v in row.items()})
 
     def _judge(self, graphs: GraphPair, m: str, frozen: Tensor) -> dict[str, float]:
@@ -83,20 +97,23 @@ class Observer:
     def measure(self, graphs: GraphPair) -> dict[str, float]:
         """How things stand after the last epoch, per modality, among the test pairs of which both sides have the feature.
 
-        * ``frozen m``: share of the features that are frozen, of all entities;
+        * ``frozen m``: share of the features that are frozen, of all entities; of images, with evidence, that would be (:func:`evidence.frozen`);
         * ``correlation m``, ``spread m``: Pearson correlation of the scores of both sides; their standard deviation;
         * ``own cosine m, early``, ``late`` and ``never``: cosine of an entity's input feature to its counterpart's, mean over the
           half of the frozen ones that was frozen first, over the other half, and over the rest; ``order``: its rank
           correlation (Spearman) with the time of freezing. For images, since bags of words share no vocabulary;
         * ``added``, ``precision added``: pairs of iterative learning, and the share of right ones among those that can be judged;
+          ``precision added, worst``: the same in the worst round;
         * where the truth is known ``AUC m``, ``AUC m, pairs``, ``AUC m, input``: how well the scores, the smaller score of a pair,
-          and the best cosine of the input features tell relevant features (pairs) from others; ``precision m``, ``recall m``.
+          and the best cosine of the input features tell relevant features (pairs) from others; ``precision m``, ``recall m`` of
+          what is frozen; and as ``precision m, input`` and so on of those whose best cosine is below the threshold of the best F1.
         """
         out, test = {}, graphs.test.cpu()
         last, rounds = self.history[-1], [row for row in self.history if row.get("judged")]
         if rounds:
-            out["added"] = sum(row["added"] for row in rounds)
+            out["added"] = self.added
             out["precision added"] = sum(row["right"] for row in rounds) / sum(row["judged"] for row in rounds)
+            out["precision added, worst"] = min(row["right"] / row["judged"] for row in rounds)
         for m, w in self.relevance.items():
             present = graphs.presence(m).cpu()
             pairs = test[present[test].all(dim=1)]
@@ -106,6 +123,13 @@ class Observer:
             out[f"correlation {m}"] = float(torch.corrcoef(torch.stack([w_left, w_right]))[0, 1])
             if m != "image":
                 continue
+            if self.evidence:  # nothing was frozen; what would be?
+                z = standing({m: graphs.features[m]}, graphs)[m].cpu()
+                off = torch.zeros_like(present)
+                off[present] = frozen(z[present], w[present])
+                out[f"frozen {m}"] = float(off[present].float().mean())
+            else:
+                off = self.since[m] > 0
             x = normalize(graphs.features[m].cpu())
             own = (x[pairs[:, 0]] * x[pairs[:, 1]]).sum(dim=1).repeat(2)
             since = self.since[m][pairs.T.ravel()]
@@ -118,16 +142,65 @@ class Observer:
                 order = torch.where(since > 0, since, since.max() + 1)
                 out[f"own cosine {m}, order"] = float(spearmanr(order, own).statistic)
             if m in graphs.get("faults", {}):
-                out |= {f"{k} {m}": last[f"{k} {m}"] for k in ("precision", "recall")}
+                out |= self._judge(graphs, m, off)
                 good = graphs.relevant[m].cpu()
                 alpha = torch.zeros(len(x))
                 left, right = x[: graphs.n_left], x[graphs.n_left :]
                 alpha[: graphs.n_left], alpha[graphs.n_left :] = best_match(left, right)
+                tries = [self._judge(graphs, m, alpha < t) for t in alpha[present].quantile(torch.arange(1, 50) / 50)]
+                best = max(tries, key=lambda found: _f1(*found.values()))
+                out |= {f"{k}, input": v for k, v in best.items()}
                 rows = pairs.ravel()
                 out[f"AUC {m}"] = auc(w[rows], good[rows])
                 out[f"AUC {m}, input"] = auc(alpha[rows], good[rows])
                 out[f"AUC {m}, pairs"] = auc(torch.minimum(w_left, w_right), good[pairs].all(dim=1))
         return out
+
+
+@torch.no_grad()
+def step_by_step(model: Aligner, graphs: GraphPair, csls_k: int = 3) -> dict[str, float]:
+    """Hits@1 on the test pairs, mean of both directions, of one model's embeddings read in several ways: what each step brings (chapter 19).
+
+    Returns:
+        ``Hits@1, concatenated`` (all weights 1), ``concatenated by trust`` (Eq. (8) with what was learnt in place of relevance), ``kept by both`` (the
+        mean of the cosines that both sides have, weighted by trust), ``full trust``, ``one guess`` and ``learnt trust`` (evidence with
+        w = 1, w = ``BEFORE`` and w as learnt), each without CSLS, and with it once as ``concatenated, CSLS`` and so on.
+    """
+    h = {m: normalize(x) for m, x in model.encode(graphs).items()}
+    w = {m: graphs.presence(m).float() for m in h}
+    learnt = model.relevance
+    guess = torch.full_like(model.temperatures, model.config.temperature)
+    left, right = graphs.test.T
+    rows = torch.arange(len(left), device=left.device)
+    out = {}
+
+    def look(name: str, weights: dict[str, Tensor], temperatures: Tensor | None = None) -> None:
+        z = fuse(h, weights)
+        for rounds, more in ((0, ""), (1, ", CSLS")):
+            if temperatures is None:
+                s = Similarities(z[left], z[right], "cosine", csls_k, rounds)
+            else:
+                s = Evidence(z[left], z[right], temperatures, csls_k, rounds)
+            out[f"Hits@1, {name}{more}"] = _both_ways(s, rows)
+
+    look("concatenated", w)
+    look("concatenated by trust", learnt)
+    # The cosine of two joint vectors, times their lengths, over the sum of the products of weights.
+    z, v = fuse(h, learnt), torch.stack([learnt[m] for m in h], dim=1)
+    both = (z[left] @ z[right].T) / (v[left] @ v[right].T).clamp(min=1e-9)
+    out["Hits@1, kept by both"] = sum(figures(*ranks(s, rows))["Hits@1"] for s in (both, both.T)) / 2
+    look("full trust", {m: 0.9999 * x for m, x in w.items()}, guess)
+    look("one guess", {m: BEFORE * x for m, x in w.items()}, guess)
+    look("learnt trust", learnt, model.temperatures)
+    return out
+
+
+def _both_ways(s: Similarities, rows: Tensor) -> float:
+    return sum(figures(*blocks.ranks(t, rows, rows))["Hits@1"] for t in (s, s.T)) / 2
+
+
+def _f1(precision: float, recall: float) -> float:
+    return 2 * precision * recall / max(precision + recall, 1e-9)
 
 
 def auc(score: Tensor, good: Tensor) -> float:

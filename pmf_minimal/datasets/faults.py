@@ -6,16 +6,44 @@ Whether freezing finds the irrelevant features can only be judged where somebody
 from __future__ import annotations
 
 import copy
+import re
 import zlib
 
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from pmf_minimal.graphs import GraphPair
+from pmf_minimal.graphs import DataError, GraphPair
 
 #: What ``GraphPair.faults`` holds.
 WHOLE, MISSING, FOREIGN, SWAPPED, NOISY = range(5)
+
+
+def shares(kind: str, name: str) -> dict[str, float | bool]:
+    """Arguments of :func:`spoil` by name: ``foreign`` is 30 % of the features, ``missing60+hard20`` what it says.
+
+    Args:
+        kind: one or more of ``missing``, ``foreign``, ``hard``, ``swapped`` and ``noisy``, each with its percentage or without.
+        name: of the data set, for the error.
+
+    Raises:
+        DataError: ``kind`` is no such name, has a fault twice, or more than a hundred per cent.
+    """
+    out: dict[str, float | bool] = {}
+    for part in kind.split("+"):
+        found = re.fullmatch(r"(missing|foreign|hard|swapped|noisy)(\d{1,3})?", part)
+        fault = found and {"hard": "foreign"}.get(found[1], found[1])
+        if not found or fault in out:
+            raise DataError(
+                f"{name}: no such data set; faults are missing, foreign or hard, swapped and noisy, each once at most, joined by + "
+                "and with a percentage if it is not 30, such as missing60+foreign30"
+            )
+        out[fault] = int(found[2] or 30) / 100
+        if found[1] == "hard":
+            out["hard"] = True
+    if sum(out.values()) - out.get("hard", False) > 1 + 1e-9:
+        raise DataError(f"{name}: the faults' percentages are more than 100 together")
+    return out
 
 
 def spoil(

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch.nn.functional import normalize
 
-from pmf_minimal.datasets.faults import spoil
-from pmf_minimal.graphs import DataError, GraphPair
+from pmf_minimal.datasets.faults import shares, spoil
+from pmf_minimal.graphs import GraphPair
 
 RELATIONS, TYPES, WIDTH = 40, 400, 64  # kinds of facts; latent types; numbers of an image feature
 TYPES_EACH = 5  # types of a thing, on average
@@ -20,15 +20,6 @@ BLUR = 0.05  # of a number in a view; the numbers are spread over 0 to 1
 NOISE = 2.5  # of a view, beside the numbers of a look, which are about 3.5
 CLUSTER = 10  # things that look alike
 OUTSIDE = 1000  # looks of things that neither graph knows
-#: Shares of the image features that the named data sets spoil.
-NAMED = {
-    "clean": {},
-    "missing": {"missing": 0.3},
-    "foreign": {"foreign": 0.3},
-    "hard": {"foreign": 0.3, "hard": True},
-    "swapped": {"swapped": 0.3},
-    "noisy": {"noisy": 0.3},
-}
 
 
 def generate(
@@ -146,8 +137,8 @@ def generate(
     outside = _looks(rng, count, np.arange(count) // CLUSTER) @ ways
     outside += NOISE * rng.standard_normal((count, WIDTH), dtype=np.float32)
     graphs.outside = {"image": normalize(torch.from_numpy(outside))}
-    for modality, shares in (spoilt or {}).items():
-        graphs = spoil(graphs, modality, **{"seed": seed} | shares)
+    for modality, faults in (spoilt or {}).items():
+        graphs = spoil(graphs, modality, **{"seed": seed} | faults)
     return graphs
 
 
@@ -158,14 +149,12 @@ def _looks(rng: np.random.Generator, n: int, cluster: np.ndarray) -> np.ndarray:
 
 
 def named(name: str, seed: int = 0) -> GraphPair:
-    """A synthetic data set by name, such as ``synthetic/foreign``: see ``NAMED``; the seed makes the world.
+    """A synthetic data set by name: ``synthetic/clean``, or with faults of the pictures instead; the seed makes the world.
 
     Raises:
-        DataError: no such name.
+        DataError: no such name, see ``faults.shares``.
     """
     kind = name.removeprefix("synthetic/")
-    if kind not in NAMED:
-        raise DataError(f"unknown data set {name!r}; known are {', '.join(f'synthetic/{k}' for k in NAMED)}")
-    graphs = generate(spoilt={"image": NAMED[kind]} if NAMED[kind] else None, seed=seed)
+    graphs = generate(spoilt=None if kind == "clean" else {"image": shares(kind, name)}, seed=seed)
     graphs.name = name
     return graphs

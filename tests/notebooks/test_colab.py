@@ -114,7 +114,9 @@ def tiny(*sources):
 def test_the_stand_in_has_the_wheel_and_nothing_of_the_repository(colab, monkeypatch):
     look = "import os, sys; print(pmf_minimal.__file__, os.listdir(), [p for p in sys.path if 'extras' in p], scale)"
     nb = colab.run(tiny(CELL, look), monkeypatch)
-    assert nb.cells[-1].outputs[0].text == f"{colab.site / 'pmf_minimal' / '__init__.py'} [] [] smoke\n"
+    # A busy machine hands over one line in several pieces.
+    printed = "".join(output.text for output in nb.cells[-1].outputs)
+    assert printed == f"{colab.site / 'pmf_minimal' / '__init__.py'} [] [] smoke\n"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Faults with known truth: who gets them, what they are, and that the record of them is right."""
 
 import copy
+import re
 
 import pytest
 import torch
@@ -195,10 +196,28 @@ def test_spoilt_emoji_by_name(fault, emoji):
     assert len(pictures(graphs)) == len(pictures("emoji/ja_en"))
 
 
-@pytest.mark.parametrize("name", ("emoji/ja_en+", "emoji/ja_en+worn", "emoji/ja_en+clean", "synthetic/worn"))
-def test_unknown_faults_are_refused(name):
-    with pytest.raises(DataError, match="missing, .*foreign, .*hard"):
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("emoji/ja_en+", "no such data set"),
+        ("emoji/ja_en+clean", "no such data set"),
+        ("synthetic/foreign+", "no such data set"),
+        ("synthetic/odd", "faults are missing"),
+        ("synthetic/foreign30+hard30", "each once"),
+        ("synthetic/missing60+foreign60", "more than 100"),
+        ("synthetic/missing-30", "no such data set"),
+    ],
+)
+def test_unknown_faults_are_refused(name, words):
+    with pytest.raises(DataError, match=f"{re.escape(name)}.*{words}"):
         load(name)
+
+
+def test_shares_can_be_named():
+    graphs = load("synthetic/missing60+hard10+swapped20")
+    counts = torch.bincount(graphs.faults["image"], minlength=5) / graphs.num_nodes
+    assert counts.tolist() == pytest.approx([0.1, 0.6, 0.1, 0.2, 0.0], abs=1e-3)
+    assert (graphs.donor["image"][graphs.faults["image"] == FOREIGN] >= 0).all(), "hard ones come from outside"
 
 
 def test_the_oracle_freezes_what_is_not_relevant(emoji):
