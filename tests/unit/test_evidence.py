@@ -138,6 +138,41 @@ def test_calibration_never_sees_test_pairs(linked):
     same(trust["b"], too["b"])
 
 
+def test_what_is_known_of_given_features_need_not_be_computed_again(linked):
+    linked.features = h = noise(linked, 0.5)
+    z = evidence.standing(h, linked)
+    for m in "ab":
+        left, right = (z[m][rows] for rows in (slice(0, 300), slice(300, 600)))
+        same(torch.stack([left.mean(), right.mean()]), torch.zeros(2), 1e-5)
+        same(torch.stack([left.std(), right.std()]), torch.ones(2), 1e-5)
+    tau, trust = evidence.calibrate(h, linked, 0)
+    again, too = evidence.calibrate(h, linked, 0, z)
+    same(tau, again)
+    same(trust["b"], too["b"])
+
+
+@pytest.mark.parametrize("share", (0.2, 0.5, 0.7))
+def test_two_kinds_are_told_apart(share):
+    g = torch.Generator().manual_seed(0)
+    low = torch.rand(4000, generator=g) < share
+    x = torch.where(low, torch.randn(4000, generator=g) * 0.3, 2 + 0.6 * torch.randn(4000, generator=g))
+    p = evidence.lower_kind(x)
+    assert abs(float(p.mean()) - share) < 0.02 and ((p > 0.5) == low).float().mean() > 0.98
+    # the plain formulas, once more around: nothing moves any more
+    mean = torch.stack([(q * x).sum() / q.sum() for q in (p, 1 - p)])
+    same(mean, torch.tensor([0.0, 2.0]), 0.1)
+    assert evidence.lower_kind(torch.tensor([-9.0, *x.tolist()]))[0] == 1, "what is far below is of the lower kind"
+
+
+def test_frozen_is_what_is_of_the_lower_kind_and_worthless():
+    g = torch.Generator().manual_seed(0)
+    low = torch.arange(1000) < 300
+    z = torch.where(low, torch.randn(1000, generator=g) * 0.3 - 2, torch.randn(1000, generator=g) * 0.6)
+    useless, useful = (torch.where(low, w, 0.9) for w in (0.3, 0.6))
+    assert (evidence.frozen(z, useless) == low).float().mean() > 0.98
+    assert not evidence.frozen(z, useful).any(), "a kind of its own, but trusted"
+
+
 def test_a_training_ends_calibrated():
     run = fit(random_pair(seed=3), tiny(fusion="evidence", scoring="off", freezing="off"), progress=False)
     assert "temperatures" in run.model.state_dict() and len(run.model.temperatures) == len(run.model.modalities)

@@ -104,3 +104,28 @@ def test_added_pairs_are_counted_and_judged():
     # Of what both count, test pairs, it finds the same.
     assert all(row["added right"] <= row["right"] for row in rounds)
     assert 0.2 < measures["precision added"] < 1
+
+
+def test_what_each_step_brings_and_what_would_be_frozen():
+    settings = CONFIG.but(
+        scoring="off",
+        freezing="off",
+        cross_modality="off",
+        fusion="evidence",
+        dim=32,
+        epochs=16,
+        csls_rounds=1,
+        iterative_epochs=4,
+        iterative_every=2,
+    )
+    measures, history = train_and_measure(load("synthetic/foreign"), settings)
+    assert measures["Hits@1, learnt trust, CSLS"] == pytest.approx(measures["Hits@1"], abs=1e-6)
+    assert measures["Hits@1, learnt trust"] > measures["Hits@1, full trust"]
+    assert measures["Hits@1, concatenated, CSLS"] > measures["Hits@1, concatenated"]
+    assert measures["precision image"] > 0.9 and measures["recall image"] > 0.9
+    assert measures["precision image, input"] > 0.9 and 0.25 < measures["frozen image"] < 0.35
+    # By evidence the pairs are looked up anew in each round, so those of the last round are all.
+    rounds = [row for row in history if row.get("added")]
+    assert len(rounds) == 2
+    assert measures["added"] == rounds[-1]["added"] < sum(row["added"] for row in rounds)
+    assert measures["precision added, worst"] == min(row["right"] / row["judged"] for row in rounds)
