@@ -43,8 +43,7 @@ class Similarities:
         self.left, self.right = (normalize(left), normalize(right)) if kind == "cosine" else (left, right)
         self.kind, self.shape = kind, (len(left), len(right))
         self.means: list[tuple[Tensor, Tensor]] = []
-        for _ in range(csls_rounds):
-            self.means.append(self._neighbours(csls_k))
+        self._correct(csls_k, csls_rounds)
 
     @property
     def single(self) -> bool:
@@ -112,11 +111,19 @@ class Similarities:
             s = s.mul_(2).sub_(of_rows[rows, None]).sub_(of_columns[columns])
         return s
 
+    def _correct(self, k: int, rounds: int) -> None:
+        """Find what CSLS takes from every cell."""
+        for _ in range(rounds):
+            of_rows, of_columns = self._neighbours(k)
+            if self.single:  # then it is at hand already
+                self.whole = self.whole.mul_(2).sub_(of_rows[:, None]).sub_(of_columns)
+            self.means.append((of_rows, of_columns))
+
     def _neighbours(self, k: int) -> tuple[Tensor, Tensor]:
         """Mean of the k best of every row ``[n]`` and of every column ``[n']``."""
         rows = self.left.new_empty(self.shape[0])
         best = self.left.new_full((min(k, self.shape[0]), self.shape[1]), -torch.inf)  # of every column so far
-        for part, block in self._blocks():
+        for part, block in self:
             rows[part] = block.topk(min(k, self.shape[1]), dim=1).values.mean(dim=1)
             # Few columns get anything new from a block, and a maximum is cheaper than the k best.
             new = (block.amax(dim=0) > best[-1]).nonzero().ravel()

@@ -11,7 +11,7 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn.functional import logsigmoid, normalize
+from torch.nn.functional import normalize
 
 from pmf_minimal.blocks import Similarities, parts
 from pmf_minimal.config import PMFConfig
@@ -20,13 +20,15 @@ from pmf_minimal.relevance import best_match
 
 #: Trust in a feature of which nothing is known yet.
 BEFORE = 0.85
+#: Most trust that anything gets, so that one modality alone cannot rule a pair out.
+CERTAIN = 1 - 1e-5
 #: Entities of each graph that stand for all others when trust is learnt.
 OTHERS = 250
 #: What is believed before any pair is seen: mean and standard deviation of log tau, of b and of log a.
 PRIOR = torch.tensor([[math.log(0.05), 1.0, 0.0], [0.5, 1.5, 1.0]])
 
 
-def evidence(log_ratio: Tensor, log_trust: Tensor) -> Tensor:
+def evidence(log_ratio: Tensor, trust: Tensor) -> Tensor:
     """Evidence of one modality for pairs of entities, in nats.
 
         e = log( 1 - w_i w_j + w_i w_j r_ij )
@@ -35,14 +37,13 @@ def evidence(log_ratio: Tensor, log_trust: Tensor) -> Tensor:
     pair than for strangers. Else the features say nothing, and the ratio is 1.
 
     Args:
-        log_ratio: float, log r_ij.
-        log_trust: float of the same shape, log w_i w_j, at most 0; -inf where one has no such feature, and then e is 0.
+        log_ratio: float, log r_ij, at most 88.
+        trust: float of the same shape, w_i w_j in [0, 1]; 0 where one has no such feature, and then e is 0.
 
     Returns:
         float of the same shape, at least log(1 - w_i w_j).
     """
-    log_trust = log_trust.clamp(max=-1e-5)
-    return torch.logaddexp(torch.log(-torch.expm1(log_trust)), log_ratio + log_trust)
+    return torch.log1p(trust.clamp(max=CERTAIN) * torch.expm1(log_ratio))
 
 
 class Evidence(Similarities):
@@ -52,7 +53,8 @@ class Evidence(Similarities):
 
     That is what a contrastive loss teaches: at its optimum exp(cos / tau) is, up to a factor for each entity, the ratio of two
     densities, of pairs and of strangers (van den Oord et al., Representation learning with contrastive predictive coding, 2018). The
-    two means take the factors out; like CSLS, they make hubs pay.
+    two means take the factors out; like CSLS, they make hubs pay. Since i is among the k of its row, r_ij is never more than
+    the number of candidates.
 
     Args:
         left, right: float ``[n, d · modalities]`` and ``[n', d · modalities]``, joint embeddings of Eq. (8): the direction of
@@ -63,56 +65,44 @@ class Evidence(Similarities):
 
     def __init__(self, left: Tensor, right: Tensor, temperatures: Tensor, csls_k: int = 3, csls_rounds: int = 0):
         self.kind, self.shape, self.means = "evidence", (len(left), len(right)), []
-        self.temperatures = temperatures.tolist()
-        # All that belongs to an entity stands in its row: features, log w, log of the mean.
-        self.left, self.right = (
-            torch.cat([*self._split(x), x.new_zeros(len(x), len(temperatures))], 1) for x in (left, right)
-        )
-        self._set_means()
-        for _ in range(csls_rounds):
-            self.means.append(self._neighbours(csls_k))
+        self.modalities = len(temperatures)
+        (x, w), (y, v) = self._split(left), self._split(right)
+        # All that belongs to an entity stands in its row, such that a dot product of two rows' parts is log r.
+        rows, columns = [], []
+        for k, tau in enumerate(temperatures.tolist()):
+            base, other = _log_means(x[:, k], y[:, k], w[:, k] > 0, v[:, k] > 0, tau)
+            rows.append(torch.cat([x[:, k] / tau, -base[:, None] / 2, x.new_ones(len(x), 1)], dim=1))
+            columns.append(torch.cat([y[:, k], y.new_ones(len(y), 1), -other[:, None] / 2], dim=1))
+        self.left, self.right = torch.cat([*rows, w.clamp(max=CERTAIN)], dim=1), torch.cat([*columns, v], dim=1)
+        self._correct(csls_k, csls_rounds)
 
     def _split(self, joint: Tensor) -> tuple[Tensor, Tensor]:
-        m = len(self.temperatures)
-        each = joint.reshape(len(joint), m, -1)
-        return normalize(each, dim=2).reshape(joint.shape), each.norm(dim=2).log()
+        """float ``[n, modalities, d]`` and ``[n, modalities]``: features of length 1, and w."""
+        each = joint.reshape(len(joint), self.modalities, -1)
+        return normalize(each, dim=2), each.norm(dim=2)
 
     def _sides(self, rows: Tensor | slice, columns: Tensor | slice):
-        """Per modality tau, and for each side features, log w and log of the mean of the rows or columns asked for."""
-        m = len(self.temperatures)
-        wide = [x[..., : -2 * m].unflatten(-1, (m, -1)) for x in (self.left[rows], self.right[columns])]
-        tail = [x[..., -2 * m :].unflatten(-1, (2, m)) for x in (self.left[rows], self.right[columns])]
-        for k, tau in enumerate(self.temperatures):
-            yield tau, *((x[..., k, :], t[..., 0, k], t[..., 1, k]) for x, t in zip(wide, tail, strict=True))
-
-    def _set_means(self) -> None:
-        m = len(self.temperatures)
-        for k, (tau, (x, log_w, _), (y, log_v, _)) in enumerate(self._sides(slice(None), slice(None))):
-            here, there = log_w.isfinite(), log_v.isfinite()
-            of_rows, of_columns = x.new_zeros(len(x)), y.new_full((len(y),), -torch.inf)
-            for part in parts(*self.shape):
-                scaled = (x[part] @ y.T).div_(tau)
-                of_rows[part] = scaled.masked_fill(~there, -torch.inf).logsumexp(dim=1) - there.sum().log()
-                down = scaled.masked_fill_(~here[part, None], -torch.inf).logsumexp(dim=0)
-                of_columns = torch.logaddexp(of_columns, down)
-            self.left[:, k - m], self.right[:, k - m] = of_rows, of_columns - here.sum().log()
+        """Per modality the parts whose dot products are log r, and w, of the rows and columns asked for."""
+        m = self.modalities
+        left, right = self.left[rows], self.right[columns]
+        parts_of_both = [x[:, :-m].unflatten(1, (m, -1)) for x in (left, right)]
+        for k in range(m):
+            yield *(x[:, k] for x in parts_of_both), left[:, k - m], right[:, k - m]
 
     def _compute(self, rows: Tensor | slice, columns: Tensor | slice, out: Tensor | None = None) -> Tensor:
-        total = 0
-        for tau, (x, log_w, base), (y, log_v, other) in self._sides(rows, columns):
-            log_ratio = (x @ y.T) / tau - base[:, None] / 2 - other / 2
-            total = total + _present(log_ratio, log_w[:, None] + log_v)
+        total = None
+        for x, y, w, v in self._sides(rows, columns):
+            # evidence() in one place, step by step
+            e = (x @ y.T).expm1_().mul_(w[:, None]).mul_(v).log1p_()
+            total = e if total is None else total.add_(e)
         for of_rows, of_columns in self.means:
             total = total.mul_(2).sub_(of_rows[rows, None]).sub_(of_columns[columns])
         return total if out is None else out.copy_(total)
 
     def by_modality(self, rows: Tensor, columns: Tensor) -> Tensor:
         """float ``[P, modalities]``: what each modality says of the given cells, before CSLS."""
-        found = []
-        for tau, (x, log_w, base), (y, log_v, other) in self._sides(rows, columns):
-            log_ratio = (x * y).sum(dim=1) / tau - base / 2 - other / 2
-            found.append(_present(log_ratio, log_w + log_v))
-        return torch.stack(found, dim=1)
+        said = [evidence((x * y).sum(dim=1), w * v) for x, y, w, v in self._sides(rows, columns)]
+        return torch.stack(said, dim=1)
 
     def confidence(self, rows: Tensor, columns: Tensor) -> Tensor:
         """Probability of the given pairs, float ``[P]``, if of all candidates just one is the counterpart: the lower of both directions.
@@ -135,9 +125,18 @@ class Evidence(Similarities):
         return s
 
 
-def _present(log_ratio: Tensor, log_trust: Tensor) -> Tensor:
-    """:func:`evidence` where both have the feature, else 0; a mean over nobody is no number."""
-    return torch.where(log_trust.isfinite(), evidence(log_ratio.nan_to_num(0, 0, 0), log_trust), 0)
+def _log_means(x: Tensor, y: Tensor, here: Tensor, there: Tensor, tau: float) -> tuple[Tensor, Tensor]:
+    """log mean_k exp(cos_ik / tau), float ``[n]``, and log mean_k exp(cos_kj / tau), float ``[n']``, over those who have the feature; else 0."""
+    of_rows, of_columns = x.new_zeros(len(x)), y.new_zeros(len(y))
+    x, y = x[here], y[there]
+    if len(x) and len(y):
+        rows, columns = x.new_zeros(len(x)), y.new_full((len(y),), -torch.inf)
+        for part in parts(len(x), len(y)):
+            scaled = (x[part] @ y.T).div_(tau)
+            rows[part] = scaled.logsumexp(dim=1)
+            columns = torch.logaddexp(columns, scaled.logsumexp(dim=0))
+        of_rows[here], of_columns[there] = rows - math.log(len(y)), columns - math.log(len(x))
+    return of_rows, of_columns
 
 
 def pair_scores(left: Tensor, right: Tensor, config: PMFConfig, temperatures: Tensor | None = None) -> Similarities:
@@ -185,13 +184,13 @@ def calibrate(
         optimiser.zero_grad()
         total = 0
         for m, (log_tau, b, log_a) in zip(modalities, x, strict=True):
-            log_w = [logsigmoid(log_a.exp() * z[m][rows] + b) for rows in sides]
+            w, v = (torch.sigmoid(log_a.exp() * z[m][rows] + b) for rows in sides)
             scaled = cosines[m] / log_tau.exp()
             out = scaled.masked_fill(~both[m], -1e9)
             of_rows = out.logsumexp(dim=1) - both[m].sum(dim=1).clamp(min=1).log()
             of_columns = out.logsumexp(dim=0) - both[m].sum(dim=0).clamp(min=1).log()
-            e = evidence(scaled - of_rows[:, None] / 2 - of_columns / 2, log_w[0][:, None] + log_w[1])
-            total = total + torch.where(both[m], e, 0)
+            log_ratio = scaled - of_rows[:, None] / 2 - of_columns / 2
+            total = total + evidence(log_ratio.masked_fill(~both[m], 0), w[:, None] * v)
         forth, back = (s[:count].log_softmax(dim=1).diagonal() for s in (total, total.T))
         value = -(forth.sum() + back.sum()) / 2 + (((x - mean) / deviation) ** 2).sum() / 2
         value.backward()

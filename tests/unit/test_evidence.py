@@ -46,14 +46,13 @@ def plainly(left, right):
 
 
 def test_by_hand():
-    log = torch.log
-    half = torch.tensor(0.5)
-    same(
-        evidence.evidence(torch.tensor(0.0), log(half)), torch.tensor(0.0)
-    )  # no likelier for a pair than for strangers
-    same(evidence.evidence(log(torch.tensor(9.0)), log(half)), log(torch.tensor(5.0)))
-    same(evidence.evidence(torch.tensor(-50.0), log(half)), log(half))  # the worst it can say
-    same(evidence.evidence(torch.tensor(40.0), log(half)), 40 + log(half))  # no bound upwards
+    log, half = torch.log, torch.tensor(0.5)
+    same(evidence.evidence(torch.tensor(0.0), half), torch.tensor(0.0))  # no likelier for a pair than for strangers
+    same(evidence.evidence(log(torch.tensor(9.0)), half), log(torch.tensor(5.0)))
+    same(evidence.evidence(torch.tensor(-50.0), half), log(half))  # the worst it can say
+    same(evidence.evidence(torch.tensor(40.0), half), 40 + log(half))  # no bound upwards
+    same(evidence.evidence(torch.tensor([40.0, -40.0]), torch.zeros(2)), torch.zeros(2))  # one has no such feature
+    assert evidence.evidence(torch.tensor(-80.0), torch.tensor(1.0)) > -12, "nothing is certain"
 
 
 @pytest.mark.parametrize("cells", [70, 10**6])
