@@ -48,7 +48,8 @@ class PMFConfig:
         candidates: in evaluation, the ``test`` counterparts or ``all`` entities of the other graph.
         selection: epoch chosen on ``valid`` pairs, on ``test`` pairs (row 16: optimistic) or the ``last`` one.
         epochs, batch_size, lr, weight_decay, clip, warmup, accumulation: optimisation (4.1, A.4).
-        schedule: ``cosine``, or ``wrong_count``: its number of steps as the released code counts it (row 19).
+        schedule: ``cosine`` over the steps that the seeds make; ``wrong_count``: their number as the released code counts it (row
+            19); ``epochs``: cosine over the epochs, so that it does not end early when pairs are added (chapter 19).
         precision: ``float32``, or ``bfloat16`` for the large products of the losses (for GPUs with such units).
         compile: let PyTorch compile the losses (a minute at the first step; for long runs on a GPU).
         matching: how ``matches.csv`` decides: ``greedy``, ``greedy_in_order``, ``mutual``, ``optimal``, every ``row`` on
@@ -204,7 +205,7 @@ _CHOICES = {
     "similarity": ("cosine", "dot", "euclidean"),
     "candidates": ("test", "all"),
     "selection": ("valid", "test", "last"),
-    "schedule": ("cosine", "wrong_count"),
+    "schedule": ("cosine", "wrong_count", "epochs"),
     "precision": ("float32", "bfloat16"),
     "matching": ("greedy", "greedy_in_order", "mutual", "optimal", "row", "approximate"),
 }

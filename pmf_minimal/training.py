@@ -182,6 +182,7 @@ class Training:
         self.model = build(graphs, config).to(graphs.edge_index.device)
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         self.epoch = self.scorings = self.best_epoch = self.looks = 0
+        self.passed = 0.0  # share of this epoch
         self.best_value = -math.inf
         self.best = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self.history: list[dict] = []
@@ -273,6 +274,7 @@ class Training:
                 distributed.sum_gradients(self.parameters)
                 torch.nn.utils.clip_grad_norm_(self.parameters, config.clip)
                 self.optimiser.step()
+                self.passed = number / len(steps)
                 self.schedule.step()
                 self.optimiser.zero_grad(set_to_none=True)
         means = pd.DataFrame([{n: float(x) for n, x in v.items()} for v in values]).mean()
@@ -289,10 +291,17 @@ class Training:
         self.total_steps = (end - done) * math.ceil(per_epoch / config.accumulation)
         if config.schedule == "wrong_count":  # row 19: a share of a batch does not count as one
             self.total_steps = int(len(self.probation.train) / config.batch_size * (end - done))
+        self.passed = 0.0
         self.optimiser = torch.optim.AdamW(self.parameters, lr=config.lr, weight_decay=config.weight_decay)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, self._rate)
 
     def _rate(self, step: int) -> float:
+        if self.config.schedule == "epochs":
+            firsts = [1, *self._phases(), self.config.epochs + self.config.iterative_epochs + 1]
+            begun = max([first for first in firsts if first <= self.epoch], default=1)
+            end = min(first for first in firsts if first > max(1, self.epoch))
+            share = (self.epoch - begun + self.passed) / (end - begun) if self.epoch else 0
+            return learning_rate(round(share * 1_000_000), 1_000_000, self.config.warmup)
         if self.config.schedule == "cosine":  # pairs added on the way make more steps than planned; the end is the end
             step = min(step, self.total_steps)
         return learning_rate(step, self.total_steps, self.config.warmup)
@@ -359,6 +368,6 @@ class Training:
             i, name = key.split(".")
             moments.setdefault(int(i), {})[name] = tensor
         self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": moments})
-        self.schedule.last_epoch = steps
+        self.schedule.last_epoch, self.passed = steps, 1.0
         for parameters, base in zip(self.optimiser.param_groups, self.schedule.base_lrs, strict=True):
             parameters["lr"] = base * self.schedule.lr_lambdas[0](steps)

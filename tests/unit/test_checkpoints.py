@@ -16,6 +16,13 @@ KINDS = {
     "stages": {"cross_modality": "stages", "epochs": 8},
     "learned": {"loss_weights": "learned", "accumulation": 2},
     "iterative": {"iterative_epochs": 8, "iterative_every": 1, "probation": 2, "batch_size": 12},
+    "over epochs": {
+        "iterative_epochs": 8,
+        "iterative_every": 1,
+        "probation": 2,
+        "batch_size": 12,
+        "schedule": "epochs",
+    },
 }
 
 

@@ -143,7 +143,15 @@ def test_accumulation():
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"accumulation": 3}, {"epochs": 20, "batch_size": 5}, {"cross_modality": "stages"}]
+    "changes",
+    [
+        {},
+        {"accumulation": 3},
+        {"epochs": 20, "batch_size": 5},
+        {"cross_modality": "stages"},
+        {"schedule": "epochs", "batch_size": 5},
+        {"schedule": "epochs", "cross_modality": "stages"},
+    ],
 )
 def test_rate_ends_at_zero(changes):
     """The schedule knows how many steps there are: it arrives at 0 with the last one, and not before."""
@@ -160,6 +168,18 @@ def test_rate_does_not_rise_when_seeds_are_added():
     history = pd.DataFrame(training.history).set_index("epoch")
     assert history["added"].sum() > 0
     assert (history["lr"][7:].diff().dropna() <= 0).all()
+
+
+def test_a_rate_over_epochs_lives_as_long_as_they_do():
+    """However many seeds are added, half of a phase is half of the cosine."""
+    changes = dict(iterative_epochs=12, iterative_every=2, probation=1, batch_size=12, warmup=0.0, evaluate_every=100)
+    training = Training(random_pair().split(0), tiny(schedule="epochs", **changes))
+    while training.epoch < 18:
+        training.step()
+    history = pd.DataFrame(training.history).set_index("epoch")
+    assert history["added"].sum() > 0
+    lr = history["lr"] / training.config.lr
+    assert lr[12] == pytest.approx(0.5) and lr[17] > 0 and lr[18] == pytest.approx(0, abs=1e-9)
 
 
 @pytest.mark.parametrize(
