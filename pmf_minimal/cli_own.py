@@ -80,7 +80,11 @@ def _tell(alignment, kept, precision, out):
 @_sides
 @click.option("--seeds", type=FILE, help="Known pairs: CSV or TSV of two columns, or RDF with owl:sameAs.")
 @click.option("--start", type=click.Choice(["names", "images"]), help="Without --seeds: first pairs by this.")
-@click.option("--epochs", type=click.IntRange(1), help="How long to train at most [default: 60].")
+@click.option(
+    "--epochs",
+    type=click.IntRange(1),
+    help="How long to train on the given pairs [default: 60]; half as long again on sure pairs that the model finds.",
+)
 @click.option("--seed", default=0, show_default=True, help="Decides validation pairs, initial weights and batches.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 def align(left, right, features, precision, out, seeds, start, epochs, seed, device):

@@ -67,9 +67,12 @@ def settings(graphs: GraphPair, **changes) -> PMFConfig:
     """The preset ``default`` for graphs of your own: all their modalities, more validation pairs.
 
     Args:
-        changes: fields to change; None leaves the field as it is.
+        changes: fields to change; None leaves the field as it is. Iterative learning goes on for half as many epochs as those
+            given, unless it is given too.
     """
     given = {field: value for field, value in changes.items() if value is not None}
+    if "epochs" in given:
+        given.setdefault("iterative_epochs", given["epochs"] // 2)
     return PRESETS["default"].over(graphs.modalities).but(**{"valid_share": 0.3, "candidates": "all"} | given)
 
 

@@ -19,7 +19,7 @@ from pmf_minimal.graphs import DataError, GraphPair
 WHOLE, MISSING, FOREIGN, SWAPPED, NOISY = range(5)
 
 
-def shares(kind: str, name: str) -> dict[str, float | bool]:
+def named_shares(kind: str, name: str) -> dict[str, float | bool]:
     """Arguments of :func:`spoil` by name: ``foreign`` is 30 % of the features, ``missing60+hard20`` what it says.
 
     Args:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.nn.functional import normalize
 
-from pmf_minimal.datasets.faults import shares, spoil
+from pmf_minimal.datasets.faults import named_shares, spoil
 from pmf_minimal.graphs import GraphPair
 
 RELATIONS, TYPES, WIDTH = 40, 400, 64  # kinds of facts; latent types; numbers of an image feature
@@ -152,9 +152,9 @@ def named(name: str, seed: int = 0) -> GraphPair:
     """A synthetic data set by name: ``synthetic/clean``, or with faults of the pictures instead; the seed makes the world.
 
     Raises:
-        DataError: no such name, see ``faults.shares``.
+        DataError: no such name, see ``faults.named_shares``.
     """
     kind = name.removeprefix("synthetic/")
-    graphs = generate(spoilt=None if kind == "clean" else {"image": shares(kind, name)}, seed=seed)
+    graphs = generate(spoilt=None if kind == "clean" else {"image": named_shares(kind, name)}, seed=seed)
     graphs.name = name
     return graphs
