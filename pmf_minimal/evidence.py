@@ -22,6 +22,8 @@ from pmf_minimal.relevance import best_match
 BEFORE = 0.85
 #: Most trust that anything gets, so that one modality alone cannot rule a pair out.
 CERTAIN = 1 - 1e-5
+#: Two normal distributions further apart than this are two kinds (Ashman, Bird and Zepf, Detecting bimodality, 1994).
+APART = 2.0
 #: Entities of each graph that stand for all others when trust is learnt.
 OTHERS = 250
 #: What is believed before any pair is seen: mean and standard deviation of log tau, of b and of log a.
@@ -216,24 +218,33 @@ def standing(features: dict[str, Tensor], graphs: GraphPair) -> dict[str, Tensor
 
 
 def frozen(z: Tensor, trust: Tensor) -> Tensor:
-    """Features that one would freeze: those of the lower kind, if that is trusted less than half as much as the other; bool ``[n]``.
+    """Features that one would freeze: those of a lower kind that stands apart and is trusted less, by a third at least; bool ``[n]``.
 
-    There is no threshold to set. What features are like says where the kinds part (:func:`lower_kind`), and trust, which comes
-    from the validation pairs, whether the lower one is worthless.
+    No threshold on z is set. What the features are like says whether there are two kinds, and where they part
+    (:func:`lower_kind`); trust, which comes from the validation pairs, whether the lower kind is worth less.
 
     Args:
         z, trust: float ``[n]``, best matches and w of those who have the feature.
     """
-    low = lower_kind(z)
+    low, apart = lower_kind(z)
     worth = [(p * trust).sum() / p.sum().clamp(min=1e-9) for p in (low, 1 - low)]
-    return (low > 0.5) & (worth[0] < worth[1] / 2)
+    return (low > 0.5) & (apart > APART) & (worth[0] < worth[1] * 2 / 3)
 
 
-def lower_kind(z: Tensor, rounds: int = 300) -> Tensor:
-    """Probability, float ``[n]``, that a number is of the lower of two kinds, each of which is normally distributed.
+def lower_kind(z: Tensor, rounds: int = 300) -> tuple[Tensor, Tensor]:
+    """Two kinds of numbers, each normally distributed: how probably each number is of the lower kind, and how far the kinds are apart.
+
+        D = sqrt(2) |mu_0 - mu_1| / sqrt( sigma_0^2 + sigma_1^2 )
 
     Means, deviations and shares of both kinds are those of the greatest likelihood, found by expectation and maximisation (Dempster,
-    Laird and Rubin 1977) from two quantiles on.
+    Laird and Rubin 1977) from two quantiles on. Above D = 2 there are two kinds, below it may be one (Ashman, Bird and Zepf 1994).
+
+    Args:
+        z: float ``[n]``.
+        rounds: of expectation and maximisation.
+
+    Returns:
+        float ``[n]``, and D, a scalar.
     """
     x = z.double()[:, None]
     mean = x.ravel().quantile(x.new_tensor([0.15, 0.65]))
@@ -245,7 +256,8 @@ def lower_kind(z: Tensor, rounds: int = 300) -> Tensor:
         deviation = ((p * (x - mean) ** 2).sum(dim=0) / count).sqrt().clamp(min=1e-3)
     low = mean.argmin()
     # The wider kind also has the odd number far below the lower one's.
-    return torch.where(x.ravel() < mean[low], 1.0, p[:, low]).where(x.ravel() < mean.max(), 0.0).to(z.dtype)
+    p = torch.where(x.ravel() < mean[low], 1.0, p[:, low]).where(x.ravel() < mean.max(), 0.0)
+    return p.to(z.dtype), 2**0.5 * (mean[0] - mean[1]).abs() / deviation.norm()
 
 
 def _sample(graphs: GraphPair, side: int, seed: int) -> Tensor:

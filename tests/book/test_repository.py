@@ -216,6 +216,14 @@ def test_citation_file_and_page_say_the_same():
     assert CITATION["repository-code"] == REPOSITORY and CITATION["license"] == PROJECT["license"]
 
 
+def test_no_file_has_the_marks_of_a_merge():
+    places = [ROOT, *(ROOT / name for name in ("book", "notebooks", "pmf_minimal", "tests", ".github"))]
+    endings = {".md", ".yml", ".yaml", ".toml", ".py", ".ipynb", ".css", ".bib"}
+    files = [p for place in places for p in (place.glob("*") if place == ROOT else place.rglob("*"))]
+    marked = [p.name for p in files if p.suffix in endings and re.search(r"^(<{7}|>{7}) ", p.read_text("utf-8"), re.M)]
+    assert len(files) > 200 and not marked
+
+
 def test_changelog():
     """Keep a Changelog's headings; this version has its section, or is not released yet; the newest comes first."""
     changes = text("CHANGELOG.md")

@@ -155,19 +155,26 @@ def test_two_kinds_are_told_apart(share):
     g = torch.Generator().manual_seed(0)
     low = torch.rand(4000, generator=g) < share
     x = torch.where(low, torch.randn(4000, generator=g) * 0.3, 2 + 0.6 * torch.randn(4000, generator=g))
-    p = evidence.lower_kind(x)
+    p, apart = evidence.lower_kind(x)
     assert abs(float(p.mean()) - share) < 0.02 and ((p > 0.5) == low).float().mean() > 0.98
     # the plain formulas, once more around: nothing moves any more
     mean = torch.stack([(q * x).sum() / q.sum() for q in (p, 1 - p)])
     same(mean, torch.tensor([0.0, 2.0]), 0.1)
-    assert evidence.lower_kind(torch.tensor([-9.0, *x.tolist()]))[0] == 1, "what is far below is of the lower kind"
+    assert float(apart) == pytest.approx(2**0.5 * 2 / (0.3**2 + 0.6**2) ** 0.5, rel=0.1)
+    assert evidence.lower_kind(torch.tensor([-9.0, *x.tolist()]))[0][0] == 1, "what is far below is of the lower kind"
+
+
+def test_what_is_of_one_kind_is_not_taken_apart():
+    x = torch.randn(4000, generator=torch.Generator().manual_seed(0))
+    assert evidence.lower_kind(x)[1] < evidence.APART
+    assert not evidence.frozen(x, torch.sigmoid(5 * x)).any()
 
 
 def test_frozen_is_what_is_of_the_lower_kind_and_worthless():
     g = torch.Generator().manual_seed(0)
     low = torch.arange(1000) < 300
     z = torch.where(low, torch.randn(1000, generator=g) * 0.3 - 2, torch.randn(1000, generator=g) * 0.6)
-    useless, useful = (torch.where(low, w, 0.9) for w in (0.3, 0.6))
+    useless, useful = (torch.where(low, w, 0.9) for w in (0.3, 0.7))
     assert (evidence.frozen(z, useless) == low).float().mean() > 0.98
     assert not evidence.frozen(z, useful).any(), "a kind of its own, but trusted"
 
