@@ -7,5 +7,8 @@ const reach = () => {
     else box.removeAttribute("tabindex");
   }
 };
-addEventListener("load", () => (window.MathJax?.startup?.promise ?? Promise.resolve()).then(reach));
+addEventListener("load", () => {
+  reach();
+  window.MathJax?.startup?.promise?.then(reach);
+});
 addEventListener("resize", reach);
