@@ -53,10 +53,11 @@ class Evidence(Similarities):
 
         r_ij = exp(cos_ij / tau) / sqrt( mean_k exp(cos_ik / tau) · mean_k exp(cos_kj / tau) )
 
-    That is what a contrastive loss teaches: at its optimum exp(cos / tau) is, up to a factor for each entity, the ratio of two
-    densities, of pairs and of strangers (van den Oord et al., Representation learning with contrastive predictive coding, 2018). The
-    two means take the factors out; like CSLS, they make hubs pay. Since i is among the k of its row, r_ij is never more than
-    the number of candidates.
+    That is what a contrastive loss teaches: at the optimum of one that looks for counterparts of i, exp(cos / tau) is the ratio of two
+    densities, of pairs and of strangers, up to a factor of i (van den Oord et al., Representation learning with contrastive
+    predictive coding, 2018), which the mean over the row takes out; the other direction does the same for j. r is the geometric
+    mean of both answers. Like CSLS, the means make hubs pay. Since i and j are among the k, r is never more than the number of
+    candidates.
 
     Args:
         left, right: float ``[n, d · modalities]`` and ``[n', d · modalities]``, joint embeddings of Eq. (8): the direction of

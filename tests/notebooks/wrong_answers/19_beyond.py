@@ -20,6 +20,7 @@ WRONG = [
     [
         ("both_good = lambda log_r, w_i, w_j: w_i * w_j * log_r.exp()", "Divide by that of both"),
         ("both_good = lambda r, w_i, w_j: w_i * w_j * r / (1 - w_i * w_j + w_i * w_j * r)", "logarithm of r"),
+        ("both_good = lambda log_r, w_i, w_j: w_i * w_j * math.exp(log_r)", "It ends with an error"),
         ("both_good = lambda log_r, w_i, w_j: w_i * w_j", "three probabilities"),
         ("both_good = lambda log_r, w_i, w_j: w_i * log_r.exp() / (1 - w_i + w_i * log_r.exp())", "Bayes"),
     ],
