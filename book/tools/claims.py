@@ -31,7 +31,7 @@ CLOSER = {9: "[Case study](../notebooks/14_case_study.ipynb)"}
 HEAD = """# Claims
 
 What the paper claims {cite:p}`huang2024pmf`, and what came out here: on small graphs that everybody has, with at least five seeds, and by rules that stood in the experiment cards before the runs. The paper's own data sets are
-larger, and their pictures cannot be had any more; so *not supported* means: not on these graphs, with this training. What was run stands on the chapter's page and in its card.
+larger, and their pictures are not ours to pass on; so *not supported* means: not on these graphs, with this training. What was run stands on the chapter's page and in its card.
 
 **The rule.** A claim is broken down into comparisons of Hits@1 (or of another measure), on each data set. Each is a paired t-test over the seeds, at a level of 5 % for all comparisons of a claim together (Holm's correction {cite:p}`holm1979multiple`).
 *Supported*: every comparison speaks for the claim on every data set. *Not supported*: none does. *Partly*: anything between. A comparison is *open* where the seeds do not decide it.
