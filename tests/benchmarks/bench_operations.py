@@ -1,7 +1,7 @@
 """Each hot operation against its plain form, at DBP15K's size; collected only when named, as `make bench` does.
 
-A group holds one operation; ``ours`` in it is the package's, the others are what it is compared with. Every comparison
-first makes sure that both give the same.
+A group holds one operation; ``ours`` in it is the package's, the others are what it is compared with. Where both should give
+the same, that is made sure first.
 """
 
 import pytest
