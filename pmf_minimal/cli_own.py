@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pmf_minimal.cli_data import InputError, user_errors
+from pmf_minimal.cli_data import InputError, claim, user_errors
 
 # Whatever needs PyTorch is imported where it is used: --help answers at once.
 
@@ -50,8 +50,7 @@ def _read(left, right, features, seeds=None):
 
 def _fresh(out: Path | None) -> Path:
     out = out or Path("runs") / f"align-{datetime.now():%Y%m%d-%H%M%S}"
-    if out.exists():
-        raise InputError(f"{out}: already there; name a new folder with --out, so that no result is lost")
+    claim(out)
     return out
 
 
@@ -125,7 +124,8 @@ def align(left, right, features, precision, out, seeds, start, epochs, seed, dev
     with user_errors():
         run = fit(graphs, config, device)
         alignment = own.Alignment(run)
-    _tell(alignment, results.save_alignment(run, alignment, out, precision), precision, out)
+        kept = results.save_alignment(run, alignment, out, precision)
+    _tell(alignment, kept, precision, out)
 
 
 @click.command()
@@ -143,5 +143,6 @@ def predict(run, left, right, features, precision, out):
     with user_errors():
         found, asked = own.restore(run, _read(left, right, features))
         alignment = own.Alignment(found)
-    precision = asked if precision is None else precision
-    _tell(alignment, results.save_prediction(alignment, out, precision), precision, out)
+        precision = asked if precision is None else precision
+        kept = results.save_prediction(alignment, out, precision)
+    _tell(alignment, kept, precision, out)

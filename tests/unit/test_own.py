@@ -304,3 +304,18 @@ def test_alarms_of_both_sides():
     table = alignment._thresholds()
     columns = ["matches", "right", "wrong", "alarms", "precision", "recall"]
     assert table[columns].to_numpy().tolist() == [[1, 1, 0, 0, 1, 0.5], [3, 2, 0, 0.5, 0.8, 1]]
+
+
+@pytest.mark.parametrize("place, reason", [("file/run", "Not a directory"), ("x" * 250, "too long")])
+def test_where_nothing_can_be_written_nothing_is_trained(tmp_path, monkeypatch, place, reason):
+    write(tmp_path)
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr("pmf_minimal.training.fit", lambda *_: pytest.fail("trained"))
+    graphs = tmp_path / "0.nt", tmp_path / "1.nt"
+    for words in (
+        ["align", *graphs, "--seeds", tmp_path / "seeds.csv"],
+        ["predict", tmp_path, *graphs],
+        ["train", "emoji/fr_en"],
+    ):
+        code, said = inside(*words, "--out", tmp_path / place)
+        assert code == 2 and reason in said and "name another with --out" in said, said
