@@ -73,6 +73,8 @@ def _tell(alignment, kept, precision, out):
             f"\nThe surest, and the evidence of each modality:\n\n{new[columns].head(8).to_string(index=False, float_format='{:.2f}'.format)}"
         )
     click.echo(f"\nWritten to {out}")
+    if not (out / "matches.nt").exists():
+        click.echo("No matches.nt: not all ids are absolute IRIs, as RDF needs them.")
 
 
 @click.command()
@@ -95,7 +97,7 @@ def align(left, right, features, precision, out, seeds, start, epochs, seed, dev
     \b
     Writes into the folder of results:
       matches.csv        one-to-one matches of all entities: names, score, each modality's part, whether kept
-      matches.nt         those that are kept, as owl:sameAs
+      matches.nt         those that are kept, as owl:sameAs, if all their ids are absolute IRIs
       thresholds.csv     precision and recall at every threshold, estimated on validation pairs
       model.safetensors, config.json, run.json, history.csv    for predict
     """

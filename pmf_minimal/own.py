@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -230,14 +231,17 @@ class Alignment:
     def write(self, folder: Path, precision: float) -> pd.DataFrame:
         """``matches.csv`` (all of them), ``matches.nt`` (those above the precision) and ``thresholds.csv`` into a folder.
 
+        Without ``matches.nt`` where the ids are no absolute IRIs: RDF could not name them.
+
         Returns:
-            What ``matches.nt`` holds.
+            The matches above the precision.
         """
         kept = self.above(precision)
         table = self.matches.assign(kept=self.matches.index.isin(kept.index)).drop(columns=["left", "right"])
         table.to_csv(folder / "matches.csv", index=False, float_format="%.5f")
-        text = write_same_as(list(zip(kept["left_uri"], kept["right_uri"], strict=True)))
-        (folder / "matches.nt").write_text(text, "utf-8")
+        pairs = list(zip(kept["left_uri"], kept["right_uri"], strict=True))
+        if all(re.match(r"[A-Za-z][A-Za-z0-9+.-]*:.", uri) for pair in pairs for uri in pair):
+            (folder / "matches.nt").write_text(write_same_as(pairs), "utf-8")
         self.thresholds.to_csv(folder / "thresholds.csv", index=False, float_format="%.5f")
         return kept
 

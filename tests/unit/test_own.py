@@ -254,6 +254,8 @@ def test_start_by_images_and_predict_on_other_pictures(tmp_path):
     assert (known["left_uri"].str[1:] == known["right_uri"].str[1:]).mean() > 0.8  # by chance 0.025
     code, said = inside("predict", run, left, right, "--out", tmp_path / "again")
     assert code == 0, said
+    # Ids such as l7 are no IRIs: a file of N-Triples could not name them.
+    assert "No matches.nt" in said and not [*tmp_path.glob("*/matches.nt")]
     Image.new("RGB", (64, 64), "red").save(left / "7.png")
     code, said = inside("predict", run, left, right, "--out", tmp_path / "third")
     assert code == 2 and "other graphs" in said and not (tmp_path / "third").exists()
