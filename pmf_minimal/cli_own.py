@@ -44,8 +44,12 @@ def _read(left, right, features, seeds=None):
     for name, *files in features:
         for side, file in zip(tables, files, strict=True):
             side.features = {**side.features, name: frames.read_features(Path(file))}
+            side.files[name] = Path(file)
     pairs = frames.read_pairs(seeds, *tables) if seeds else []
-    return frames.from_frames(*tables, pairs, f"{left.name} and {right.name}")
+    graphs = frames.from_frames(*tables, pairs, f"{left.name} and {right.name}")
+    for note in graphs.notes:
+        click.echo(f"Note: {note}", err=True)
+    return graphs
 
 
 def _fresh(out: Path | None) -> Path:
@@ -67,6 +71,9 @@ def _tell(alignment, kept, precision, out):
         f"\nthat has one, low and high its 95 % interval; recall = right / validation pairs."
         f"\n\n{len(new)} new matches kept for an estimated precision of {precision:.2f}, beside {len(kept) - len(new)} known pairs."
     )
+    fits = table[table["precision"] >= precision]
+    if len(fits) and (low := fits.loc[fits["threshold"].idxmin(), "precision_low"]) < precision - 0.1:
+        click.echo(f"With so few validation pairs the precision may be as low as {low:.2f}: more seeds would tell.")
     if len(new):
         columns = ["left_name", "right_name", "score", "evidence", *(c for c in new if c.startswith("from "))]
         click.echo(
@@ -101,7 +108,9 @@ def align(left, right, features, precision, out, seeds, start, epochs, seed, dev
       thresholds.csv     precision and recall at every threshold, estimated on validation pairs
       model.safetensors, config.json, run.json, history.csv    for predict
     """
-    if (seeds is None) == (start is None):
+    if seeds and start:
+        raise InputError("--seeds and --start: not both; known pairs make guessed ones needless")
+    if not seeds and not start:
         raise InputError("give known pairs with --seeds FILE, or --start names or images without any")
     from pmf_minimal import own, results
     from pmf_minimal.training import fit, pick_device
@@ -118,11 +127,9 @@ def align(left, right, features, precision, out, seeds, start, epochs, seed, dev
             graphs = own.deal(graphs, seed, config.valid_share)
     except ValueError as error:
         raise InputError(str(error)) from None
-    click.echo(f"{graphs}\n{len(graphs.train)} seeds, {len(graphs.valid)} validation pairs")
+    click.echo(f"{graphs.summary().to_string()}\n\n{len(graphs.train)} seeds, {len(graphs.valid)} validation pairs")
     if start:
         click.echo(f"The first pairs are guesses by {start}: some are wrong, and the estimates below are too good.")
-    for note in graphs.notes:
-        click.echo(note)
     with user_errors():
         run = fit(graphs, config, device)
         alignment = own.Alignment(run)
