@@ -98,8 +98,25 @@ def _tell(alignment, kept, precision, out):
 def align(left, right, features, precision, out, seeds, start, epochs, seed, device):
     """Align two graphs of your own.
 
-    LEFT and RIGHT are RDF files (.nt, .ttl) or folders with triples.csv (head, relation, tail) and, if you like,
-    attributes.csv, names.csv, images.csv and features.
+    LEFT and RIGHT are RDF files (.nt, .ttl) or folders of tables, in UTF-8. The files of a folder, of which only
+    the first is needed, are .csv, or .tsv with tabs, and begin with a line of these names:
+
+    \b
+      triples         head,relation,tail
+      attributes      entity,attribute   who has which; values do not count
+      names           entity,name
+      images          entity,path        picture files below the folder
+      NAME.npz, .npy  features as for --features: they become the modality NAME
+
+    In all of them an entity has the id that it has in the triples.
+
+    In an RDF file literals are attributes, and names if their property is rdfs:label, skos:prefLabel, schema:name or
+    foaf:name. An entity with several gets one of the property that comes first in this list, and of those the first
+    by the alphabet, in whatever language. Pictures are those of foaf:depiction and schema:image.
+
+    Vectors that you have for your pictures go in as --features image LEFT.npz RIGHT.npz, in place of the files.
+
+    Known pairs are one-to-one, and ten at least: seven to learn from, three to estimate by.
 
     \b
     Writes into the folder of results:
