@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from pmf_minimal.cli_data import InputError, data, user_errors
+from pmf_minimal.cli_data import InputError, claim, data, user_errors
 from pmf_minimal.cli_experiment import experiment
 from pmf_minimal.cli_own import align, predict
 
@@ -90,8 +90,7 @@ def train(dataset, model, preset, changes, seed, root, images, vectors, device, 
         raise InputError(str(error)) from None
     if out is None:
         out = Path("runs") / dataset.replace("/", "-") / f"{preset}-seed{config.seed}-{datetime.now():%Y%m%d-%H%M%S}"
-    if out.exists():
-        raise InputError(f"{out}: already there; name a new folder with --out, so that no result is lost")
+    claim(out)
     if first:
         sizes = f"{len(graphs.train)} seeds, {len(graphs.valid)} validation and {len(graphs.test)} test pairs"
         click.echo("\n".join([str(graphs), sizes, *graphs.notes]))
@@ -99,7 +98,8 @@ def train(dataset, model, preset, changes, seed, root, images, vectors, device, 
         run = fit(graphs, config, device, progress=first, checkpoint=checkpoint)
     if not first:
         return
-    metrics = results.save(run, out)
+    with user_errors():
+        metrics = results.save(run, out)
     click.echo(f"\nTest pairs, epoch {run.best_epoch} (chosen by {config.selection} pairs):\n")
     click.echo(results.table(metrics).to_string(float_format="{:.3f}".format))
     click.echo(f"\nWritten to {out}")

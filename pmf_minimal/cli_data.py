@@ -26,6 +26,18 @@ class InputError(click.ClickException):
     exit_code = 2
 
 
+def claim(out: Path) -> None:
+    """Tells before the work, not after it, that no results can be written there."""
+    from pmf_minimal.results import part_of
+
+    try:
+        if out.exists():
+            raise InputError(f"{out}: already there; name a new folder with --out, so that no result is lost")
+        part_of(out).rmdir()
+    except OSError as error:
+        raise InputError(f"{out}: no folder can be made there ({error.strerror}); name another with --out") from None
+
+
 @contextmanager
 def user_errors():
     """A DataError becomes one sentence; what readers repaired is said once they are done."""

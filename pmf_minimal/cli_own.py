@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pmf_minimal.cli_data import InputError, user_errors
+from pmf_minimal.cli_data import InputError, claim, user_errors
 
 # Whatever needs PyTorch is imported where it is used: --help answers at once.
 
@@ -44,14 +44,17 @@ def _read(left, right, features, seeds=None):
     for name, *files in features:
         for side, file in zip(tables, files, strict=True):
             side.features = {**side.features, name: frames.read_features(Path(file))}
+            side.files[name] = Path(file)
     pairs = frames.read_pairs(seeds, *tables) if seeds else []
-    return frames.from_frames(*tables, pairs, f"{left.name} and {right.name}")
+    graphs = frames.from_frames(*tables, pairs, f"{left.name} and {right.name}")
+    for note in graphs.notes:
+        click.echo(f"Note: {note}", err=True)
+    return graphs
 
 
 def _fresh(out: Path | None) -> Path:
     out = out or Path("runs") / f"align-{datetime.now():%Y%m%d-%H%M%S}"
-    if out.exists():
-        raise InputError(f"{out}: already there; name a new folder with --out, so that no result is lost")
+    claim(out)
     return out
 
 
@@ -68,12 +71,17 @@ def _tell(alignment, kept, precision, out):
         f"\nthat has one, low and high its 95 % interval; recall = right / validation pairs."
         f"\n\n{len(new)} new matches kept for an estimated precision of {precision:.2f}, beside {len(kept) - len(new)} known pairs."
     )
+    fits = table[table["precision"] >= precision]
+    if len(fits) and (low := fits.loc[fits["threshold"].idxmin(), "precision_low"]) < precision - 0.1:
+        click.echo(f"With so few validation pairs the precision may be as low as {low:.2f}: more seeds would tell.")
     if len(new):
         columns = ["left_name", "right_name", "score", "evidence", *(c for c in new if c.startswith("from "))]
         click.echo(
             f"\nThe surest, and the evidence of each modality:\n\n{new[columns].head(8).to_string(index=False, float_format='{:.2f}'.format)}"
         )
     click.echo(f"\nWritten to {out}")
+    if not (out / "matches.nt").exists():
+        click.echo("No matches.nt: not all ids are absolute IRIs, as RDF needs them.")
 
 
 @click.command()
@@ -90,17 +98,36 @@ def _tell(alignment, kept, precision, out):
 def align(left, right, features, precision, out, seeds, start, epochs, seed, device):
     """Align two graphs of your own.
 
-    LEFT and RIGHT are RDF files (.nt, .ttl) or folders with triples.csv (head, relation, tail) and, if you like,
-    attributes.csv, names.csv, images.csv and features.
+    LEFT and RIGHT are RDF files (.nt, .ttl) or folders of tables, in UTF-8. The files of a folder, of which only
+    the first is needed, are .csv, or .tsv with tabs, and begin with a line of these names:
+
+    \b
+      triples         head,relation,tail
+      attributes      entity,attribute   who has which; values do not count
+      names           entity,name
+      images          entity,path        picture files below the folder
+      NAME.npz, .npy  features as for --features: they become the modality NAME
+
+    In all of them an entity has the id that it has in the triples.
+
+    In an RDF file literals are attributes, and names if their property is rdfs:label, skos:prefLabel, schema:name or
+    foaf:name. An entity with several gets one of the property that comes first in this list, and of those the first
+    by the alphabet, in whatever language. Pictures are those of foaf:depiction and schema:image.
+
+    Vectors that you have for your pictures go in as --features image LEFT.npz RIGHT.npz, in place of the files.
+
+    Known pairs are one-to-one, and ten at least: seven to learn from, three to estimate by.
 
     \b
     Writes into the folder of results:
       matches.csv        one-to-one matches of all entities: names, score, each modality's part, whether kept
-      matches.nt         those that are kept, as owl:sameAs
+      matches.nt         those that are kept, as owl:sameAs, if all their ids are absolute IRIs
       thresholds.csv     precision and recall at every threshold, estimated on validation pairs
       model.safetensors, config.json, run.json, history.csv    for predict
     """
-    if (seeds is None) == (start is None):
+    if seeds and start:
+        raise InputError("--seeds and --start: not both; known pairs make guessed ones needless")
+    if not seeds and not start:
         raise InputError("give known pairs with --seeds FILE, or --start names or images without any")
     from pmf_minimal import own, results
     from pmf_minimal.training import fit, pick_device
@@ -117,15 +144,14 @@ def align(left, right, features, precision, out, seeds, start, epochs, seed, dev
             graphs = own.deal(graphs, seed, config.valid_share)
     except ValueError as error:
         raise InputError(str(error)) from None
-    click.echo(f"{graphs}\n{len(graphs.train)} seeds, {len(graphs.valid)} validation pairs")
+    click.echo(f"{graphs.summary().to_string()}\n\n{len(graphs.train)} seeds, {len(graphs.valid)} validation pairs")
     if start:
         click.echo(f"The first pairs are guesses by {start}: some are wrong, and the estimates below are too good.")
-    for note in graphs.notes:
-        click.echo(note)
     with user_errors():
         run = fit(graphs, config, device)
         alignment = own.Alignment(run)
-    _tell(alignment, results.save_alignment(run, alignment, out, precision), precision, out)
+        kept = results.save_alignment(run, alignment, out, precision)
+    _tell(alignment, kept, precision, out)
 
 
 @click.command()
@@ -143,5 +169,6 @@ def predict(run, left, right, features, precision, out):
     with user_errors():
         found, asked = own.restore(run, _read(left, right, features))
         alignment = own.Alignment(found)
-    precision = asked if precision is None else precision
-    _tell(alignment, results.save_prediction(alignment, out, precision), precision, out)
+        precision = asked if precision is None else precision
+        kept = results.save_prediction(alignment, out, precision)
+    _tell(alignment, kept, precision, out)

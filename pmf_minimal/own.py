@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,8 @@ from pmf_minimal.formats import FORMAT, check
 from pmf_minimal.graphs import DataError, GraphPair
 from pmf_minimal.training import Run
 
+LEAST = 10  # known pairs: fewer leave hardly three to validate by
+
 
 def first_pairs(graphs: GraphPair, start: str) -> Tensor:
     """Pairs to begin with where none is known; some of them are wrong.
@@ -35,7 +38,7 @@ def first_pairs(graphs: GraphPair, start: str) -> Tensor:
         int64 ``[P, 2]``, rows.
 
     Raises:
-        DataError: fewer than ten such pairs.
+        DataError: fewer than ``LEAST`` such pairs.
     """
     n = graphs.n_left
     if start == "names":
@@ -56,7 +59,7 @@ def first_pairs(graphs: GraphPair, start: str) -> Tensor:
         i, j = match(s, "mutual").T
         sure = s.at(i, j).argsort(descending=True, stable=True)[: (len(i) + 1) // 2]
         pairs = torch.stack([left[i], right[j]], dim=1)[sure]
-    if len(pairs) < 10:
+    if len(pairs) < LEAST:
         raise DataError(
             f"{graphs.name}: only {len(pairs)} pairs to start from by {start}; give known ones with --seeds"
         )
@@ -80,13 +83,13 @@ def deal(graphs: GraphPair, seed: int, valid_share: float) -> GraphPair:
     """All known pairs dealt into seeds and validation pairs; none is left for testing.
 
     Raises:
-        DataError: fewer than two seeds or one validation pair.
+        DataError: fewer than ``LEAST`` pairs; a share that leaves fewer than two seeds or one validation pair.
     """
     order = torch.randperm(len(graphs.pairs), generator=torch.Generator().manual_seed(seed))
     kept = len(order) - round(valid_share * len(order))
-    if not 2 <= kept < len(order):
+    if len(order) < LEAST or not 2 <= kept < len(order):
         raise DataError(
-            f"{graphs.name}: {len(order)} known pairs do not make seeds and validation pairs; give at least 10"
+            f"{graphs.name}: {len(order)} known pairs do not make seeds and validation pairs; give at least {LEAST}"
         )
     train, valid = (graphs.pairs[i] for i in order.tensor_split([kept]))
     return graphs.with_split(train, valid, graphs.pairs[:0])
@@ -230,14 +233,17 @@ class Alignment:
     def write(self, folder: Path, precision: float) -> pd.DataFrame:
         """``matches.csv`` (all of them), ``matches.nt`` (those above the precision) and ``thresholds.csv`` into a folder.
 
+        Without ``matches.nt`` where the ids are no absolute IRIs: RDF could not name them.
+
         Returns:
-            What ``matches.nt`` holds.
+            The matches above the precision.
         """
         kept = self.above(precision)
         table = self.matches.assign(kept=self.matches.index.isin(kept.index)).drop(columns=["left", "right"])
         table.to_csv(folder / "matches.csv", index=False, float_format="%.5f")
-        text = write_same_as(list(zip(kept["left_uri"], kept["right_uri"], strict=True)))
-        (folder / "matches.nt").write_text(text, "utf-8")
+        pairs = list(zip(kept["left_uri"], kept["right_uri"], strict=True))
+        if all(re.match(r"[A-Za-z][A-Za-z0-9+.-]*:.", uri) for pair in pairs for uri in pair):
+            (folder / "matches.nt").write_text(write_same_as(pairs), "utf-8")
         self.thresholds.to_csv(folder / "thresholds.csv", index=False, float_format="%.5f")
         return kept
 
@@ -290,9 +296,18 @@ def restore(folder: Path, graphs: GraphPair) -> tuple[Run, float]:
         facts = json.loads((folder / "run.json").read_text("utf-8"))
         check(facts, folder / "run.json", oldest=2)
         config = PMFConfig.from_json((folder / "config.json").read_text("utf-8"))
+        missing = ", ".join(m for m in config.modalities if m not in graphs.modalities)
+        if missing:
+            raise DataError(
+                f"{folder}: trained with {missing} too, which these graphs lack; give the same files and --features"
+            )
         same = facts["graphs"] == fingerprint(graphs)
         if not same or not np.allclose(np.array(facts["images"], np.float32), sketch(graphs), rtol=0, atol=1e-3):
-            raise DataError(f"{folder}: trained on other graphs than these; give the same files, or align these anew")
+            more = ", ".join(m for m in graphs.modalities if m not in config.modalities)
+            raise DataError(
+                f"{folder}: trained on other graphs than these{f', without {more}' * bool(more)}; give the same files, or align "
+                "these anew"
+            )
         n = graphs.num_nodes
         train, valid = (torch.tensor(facts[k], dtype=torch.long).reshape(-1, 2) for k in ("train", "valid"))
         if (torch.cat([train, valid]) < 0).any() or (torch.cat([train, valid]) >= n).any():

@@ -7,6 +7,7 @@ import os
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import pandas as pd
 from safetensors.torch import save_file
@@ -14,6 +15,7 @@ from safetensors.torch import save_file
 from pmf_minimal.blocks import match
 from pmf_minimal.evaluation import candidates, evaluate
 from pmf_minimal.formats import FORMAT, check
+from pmf_minimal.graphs import DataError
 from pmf_minimal.own import Alignment, describe
 from pmf_minimal.training import Run
 
@@ -92,12 +94,28 @@ def save_prediction(alignment: Alignment, folder: Path, precision: float) -> pd.
 
 @contextmanager
 def _whole(folder: Path):
-    """A folder that appears under its name only when all of it is written."""
-    part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)  # of an attempt that was killed
+    """A folder that appears under its name only when all of it is written.
+
+    Raises:
+        DataError: something of that name has come into being meanwhile; the message says where the results are.
+    """
+    part = part_of(folder)
+    try:
+        yield part
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    try:
+        os.replace(part, folder)
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be written ({error.strerror}); the results are in {part}") from None
+
+
+def part_of(folder: Path) -> Path:
+    """A new folder beside the one that is to be written; OSError if that is not possible."""
+    part = folder.with_name(f"{folder.name}.{uuid4().hex[:8]}.part")
     part.mkdir(parents=True)
-    yield part
-    os.replace(part, folder)
+    return part
 
 
 def _write_model(run: Run, folder: Path) -> None:

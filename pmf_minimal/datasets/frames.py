@@ -30,6 +30,7 @@ from pmf_minimal.datasets.images import npy_array, npz_arrays
 from pmf_minimal.graphs import DataError, GraphPair
 
 LETTERS = 2000  # length of the bag of pairs of letters: all that occur in alphabets, the frequent ones of Chinese
+TAB = "\t"
 
 
 @dataclass
@@ -44,6 +45,8 @@ class Tables:
         images: entity -> image file.
         features: modality -> table of numbers with the entities as index, for instance embeddings of texts.
         notes: sentences on what was left out.
+        files: which of ``attributes``, ``names``, ``images`` and modalities came from a file of its own, whose ids may
+            therefore be others than those of the triples.
     """
 
     triples: pd.DataFrame
@@ -52,6 +55,7 @@ class Tables:
     images: Mapping = field(default_factory=dict)
     features: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    files: dict[str, Path] = field(default_factory=dict)
 
 
 def from_frames(
@@ -79,9 +83,12 @@ def from_frames(
 
     Raises:
         DataError: and always one of its kinds, as :func:`assemble` says. UnknownId: a pair names an entity that its
-            graph does not have. DuplicateId: an entity in two pairs. BadFeatures: a modality's name is of no use, or its
-            widths differ. MalformedLine: a table has too few columns or an empty cell.
+            graph does not have, or hardly an id of a file occurs in the triples. DuplicateId: an entity in two pairs.
+            BadFeatures: a modality's name is of no use, or its widths differ. MalformedLine: a table has too few columns
+            or an empty cell. EmptyFile: a graph has no triples, and no feature that both graphs have.
     """
+    _check_features(left, right)
+    notes = _strangers(left, right, name)
     sides, relations, kinds = [], {}, {}
     for word, tables in (("left", left), ("right", right)):
         where = f"{name}, {word} graph"
@@ -102,11 +109,45 @@ def from_frames(
             )
         )
     numbers = [{e: i for i, e in enumerate(side.uris)} for side in sides]
-    graphs = assemble(
-        name, *sides, _known(pairs, numbers, name), list(relations), _features(left, right, numbers, network, progress)
-    )
-    graphs.notes += left.notes + right.notes
+    known, remarks = _known(pairs, numbers, name)
+    features = _features(left, right, numbers, network, progress)
+    graphs = assemble(name, *sides, known, list(relations), features)
+    graphs.notes += [*left.notes, *right.notes, *notes, *remarks]
+    for word, side in zip(("left", "right"), sides, strict=True):
+        if not len(side.triples):
+            if not any(all(mask.any() for mask in graphs.side(m)) for m in graphs.features):
+                raise EmptyFile(
+                    f"{name}: the {word} graph has no triples, nor a feature that both graphs have; give one of them"
+                )
+            graphs.notes.append(f"the {word} graph has no triples: its entities are matched by their features alone")
     return graphs
+
+
+def _strangers(left: Tables, right: Tables, name: str) -> list[str]:
+    """Sentences on the ids of files that no triple has; UnknownId if those are more than nine in ten."""
+    found, linked = [], []
+    for tables in (left, right):
+        parts = {"names": tables.names, "images": tables.images}
+        if tables.attributes is not None:
+            parts["attributes"] = tables.attributes.iloc[:, 0]
+        mine = [e for what, ids in parts.items() if what not in tables.files for e in ids]
+        linked.append({str(e) for e in [*tables.triples.iloc[:, [0, 2]].astype(object).to_numpy().ravel(), *mine]})
+        parts = {what: ids for what, ids in parts.items() if what in tables.files}
+        found.append(parts | {modality: table.index for modality, table in tables.features.items()})
+    notes = []
+    for k, (word, tables) in enumerate((("left", left), ("right", right))):
+        for what, ids in found[k].items():
+            ids = dict.fromkeys(str(e) for e in ids)
+            strange = [e for e in ids if e not in linked[k]]
+            if not strange or not linked[k]:  # a graph without triples cannot have them
+                continue
+            where = tables.files.get(what, f"{name}, {word} graph, {what}")
+            told = f"{where}: {len(strange)} of {len(ids)} ids, such as {strange[0]!r}, are in no triple of the {word} graph"
+            if len(strange) > 0.9 * len(ids):
+                fits = what in found[1 - k] and len(linked[1 - k] & ids.keys()) > 0.1 * len(ids)
+                raise UnknownId(f"{told}; {'swap the two files' if fits else 'give the ids that the triples have'}")
+            notes.append(f"{told}; they stay, as entities without triples")
+    return notes
 
 
 def _entities(tables: Tables) -> dict[str, None]:
@@ -136,26 +177,60 @@ def _numbers(cells: np.ndarray, *vocabularies: dict[str, int]) -> np.ndarray:
     return np.array(columns, dtype=np.int64).T.reshape(-1, len(vocabularies))
 
 
-def _known(pairs: Iterable, numbers: list[dict[str, int]], name: str) -> np.ndarray:
-    """int64 ``[P, 2]``."""
+def _known(pairs: Iterable, numbers: list[dict[str, int]], name: str) -> tuple[np.ndarray, list[str]]:
+    """int64 ``[P, 2]``, and sentences on what was left out."""
     places = None
     if isinstance(pairs, pd.DataFrame):
         places = pairs.index if pairs.index.name == "place" else None  # as read_pairs gives them
         pairs = pairs.iloc[:, :2].itertuples(index=False)
-    found, seen = [], (set(), set())
+    pairs = [tuple(str(e) for e in pair) for pair in pairs]
+    distinct = {}
     for row, pair in enumerate(pairs):
-        pair = [str(e) for e in pair]
-        place = f"{name}, pairs, row {row}" if places is None else places[row]
-        for k, word in enumerate(("left", "right")):
-            entity = pair[k]
-            if entity not in numbers[k]:
-                mend = "swap the two columns" if pair[1 - k] in numbers[k] else "mend or drop it"
-                raise UnknownId(f"{place}: the {word} graph does not have {entity}; {mend}")
-            if entity in seen[k]:
+        distinct.setdefault(pair, f"{name}, pairs, row {row}" if places is None else places[row])
+    unknown = [(k, pair) for pair in distinct for k in (0, 1) if pair[k] not in numbers[k]]
+    if unknown:
+        k, pair = unknown[0]
+        told = f"{distinct[pair]}: the {('left', 'right')[k]} graph does not have {pair[k]}"
+        if len(unknown) > 1:
+            some = ", ".join(pair[k] for k, pair in unknown[:3])
+            told += f", and there are {len(unknown)} such ids in all ({some}{', …' * (len(unknown) > 3)})"
+        mend = "swap the two columns, or LEFT and RIGHT" if pair[1 - k] in numbers[k] else "mend or drop it"
+        raise UnknownId(f"{told}; {mend}")
+    seen = (set(), set())
+    for pair, place in distinct.items():
+        for entity, side in zip(pair, seen, strict=True):
+            if entity in side:
                 raise DuplicateId(f"{place}: {entity} for the second time; drop one of the two")
-            seen[k].add(entity)
-        found.append([numbers[0][pair[0]], numbers[1][pair[1]]])
-    return np.array(found, dtype=np.int64).reshape(-1, 2)
+            side.add(entity)
+    again = len(pairs) - len(distinct)
+    remarks = [f"{again} known pairs repeat an earlier one and are left out"] if again else []
+    found = [[numbers[0][a], numbers[1][b]] for a, b in distinct]
+    return np.array(found, dtype=np.int64).reshape(-1, 2), remarks
+
+
+def _check_features(left: Tables, right: Tables) -> None:
+    """BadFeatures unless the modalities have names that are free, and both graphs have them in one width."""
+    reserved = {"joint", "structure", "relation", "attribute", "char"}
+    if left.images or right.images:
+        reserved.add("image")
+    for modality in dict.fromkeys([*left.features, *right.features]):
+        if modality in reserved or hasattr(nn.ModuleDict, modality):
+            where = " where there are pictures" if modality == "image" else ""
+            raise BadFeatures(f"{modality!r}: this name is reserved{where}; give the features another one")
+        if not re.fullmatch("[a-z][a-z0-9_]*", modality):
+            raise BadFeatures(f"{modality!r}: not a name for features; take another one of small letters, digits and _")
+        found = [
+            (t.files.get(modality, f"{word} graph"), t.features.get(modality))
+            for word, t in (("left", left), ("right", right))
+        ]
+        for k, word in enumerate(("left", "right")):
+            if found[k][1] is None:
+                raise BadFeatures(
+                    f"{modality}: {found[1 - k][0]} has features, but there are none for the {word} graph; give both, or neither"
+                )
+        if found[0][1].shape[1] != found[1][1].shape[1]:
+            widths = " and ".join(f"{where}: {table.shape[1]}" for where, table in found)
+            raise BadFeatures(f"{modality}: numbers of each entity differ, {widths}; give features of one width")
 
 
 def _features(left: Tables, right: Tables, numbers: list[dict[str, int]], network: str, progress: bool) -> dict:
@@ -180,16 +255,8 @@ def _features(left: Tables, right: Tables, numbers: list[dict[str, int]], networ
         x = np.zeros((n, vectors.shape[1]), np.float32)
         x[list(files)] = vectors
         features["image"] = (unit(x), None)
-    for modality in dict.fromkeys([*left.features, *right.features]):
-        if (
-            not re.fullmatch("[a-z][a-z0-9_]*", modality)
-            or hasattr(nn.ModuleDict, modality)
-            or (modality in {"joint", "structure", "relation", "attribute", *features})
-        ):
-            raise BadFeatures(f"{modality!r}: not a name for features; take another one of small letters, digits and _")
-        tables = [t.features.get(modality) for t in (left, right)]
-        if any(t is None for t in tables) or tables[0].shape[1] != tables[1].shape[1]:
-            raise BadFeatures(f"{modality}: give features of one width for both graphs")
+    for modality in left.features:
+        tables = [t.features[modality] for t in (left, right)]
         x = np.zeros((n, tables[0].shape[1]), np.float32)
         for k, table in enumerate(tables):
             if table.index.has_duplicates:
@@ -213,15 +280,34 @@ def read_folder(folder: Path) -> Tables:
         DataError: and always one of its kinds: MissingFile, EmptyFile, NotUTF8, MalformedLine, DuplicateId, BadFeatures,
             DamagedFile.
     """
-    tables = {}
+    tables, read = {}, {}
     for stem, columns in _COLUMNS.items():
         files = [f for f in (folder / f"{stem}.csv", folder / f"{stem}.tsv") if f.exists()]
         if len(files) > 1:
             raise DataError(f"{files[0]}: {files[1].name} is there too; keep one of the two")
         if files:
-            tables[stem] = read_table(files[0], columns)
+            tables[stem], read[stem] = read_table(files[0], columns), files[0]
+    features = {file.stem: file for file in sorted([*folder.glob("*.npz"), *folder.glob("*.npy")])}
+    others = sorted(
+        f.name for f in folder.iterdir() if f.suffix.lower() in _OURS and f not in {*read.values(), *features.values()}
+    )
     if "triples" not in tables:
-        raise MissingFile(f"{folder}: no triples.csv or triples.tsv in this folder; a graph needs its triples")
+        there = f", only {', '.join(others[:5])}" if others else ""
+        mend = (
+            "give the RDF file itself"
+            if any(f.lower().endswith((".nt", ".ttl")) for f in others)
+            else "a graph needs its triples"
+        )
+        raise MissingFile(f"{folder}: no triples.csv or triples.tsv in this folder{there}; {mend}")
+    notes = []
+    if others:
+        notes.append(
+            f"{folder}: {', '.join(others)} not read; read are {', '.join(_COLUMNS)} (.csv or .tsv), and .npz and .npy"
+        )
+    triples = tables["triples"]
+    twice = triples.iloc[:, :3].duplicated()
+    if twice.any():
+        notes.append(f"{read['triples']}: {int(twice.sum())} triples repeat an earlier one and are left out")
     single = {}
     for stem in ("names", "images"):
         table = tables.get(stem, pd.DataFrame(columns=list("ab")))
@@ -230,11 +316,13 @@ def read_folder(folder: Path) -> Tables:
             raise DuplicateId(f"{folder / stem}: {table.iloc[again, 0]} for the second time; drop one of the two lines")
         single[stem] = dict(zip(table.iloc[:, 0], table.iloc[:, 1], strict=True))
     return Tables(
-        tables["triples"],
+        triples[~twice],
         tables.get("attributes"),
         single["names"],
         {e: inside(folder, path) for e, path in single["images"].items()},
-        {file.stem: read_features(file) for file in sorted([*folder.glob("*.npz"), *folder.glob("*.npy")])},
+        {modality: read_features(file) for modality, file in features.items()},
+        notes,
+        {what: file for what, file in read.items() if what != "triples"} | features,
     )
 
 
@@ -244,16 +332,17 @@ _COLUMNS = {
     "names": ("entity", "name"),
     "images": ("entity", "path"),
 }
+_OURS = {".csv", ".tsv", ".nt", ".ttl", ".npz", ".npy"}
 
 
 def read_table(path: Path, columns: tuple[str, ...] = ()) -> pd.DataFrame:
-    """A CSV file, or TSV by its ending, as strings.
+    """A CSV file, or TSV by its ending, as strings without blanks at their ends.
 
     Args:
-        columns: names that its first line must have; none for a file whose first line may be data.
+        columns: names that its first line must have, in whatever order; none for a file whose first line may be data.
 
     Returns:
-        The rows, with the numbers of their lines as index.
+        The rows, these columns first, with the numbers of their lines as index.
 
     Raises:
         DataError: MissingFile, EmptyFile, NotUTF8; MalformedLine names the line that has another number of fields than
@@ -262,14 +351,19 @@ def read_table(path: Path, columns: tuple[str, ...] = ()) -> pd.DataFrame:
     content = lines.decode(lines.content(path), path)
     if "\0" in content:
         raise MalformedLine(f"{path}:{content[: content.index(chr(0))].count(chr(10)) + 1}: a zero byte; mend the line")
-    reader = csv.reader(io.StringIO(content), delimiter="\t" if path.suffix == ".tsv" else ",", strict=True)
-    rows, numbers = [], []
+    comma = TAB if path.suffix.lower() == ".tsv" else ","
+    reader = csv.reader(io.StringIO(content), delimiter=comma, skipinitialspace=True, strict=True)
+    rows, numbers, places = [], [], None
     try:
         for row in reader:
             if not row:
                 continue
-            if rows and len(row) != len(rows[0]):
+            row = [cell.strip() for cell in row]
+            if not rows:
+                places = _places(path, row, columns, comma)
+            elif len(row) != len(rows[0]):
                 raise MalformedLine(f"{path}:{reader.line_num}: {len(row)} fields, not {len(rows[0])}; mend the line")
+            row = [row[k] for k in places]
             if rows and not all(row[: len(columns) or None]):
                 raise MalformedLine(f"{path}:{reader.line_num}: an empty field; fill it or drop the line")
             rows.append(row)
@@ -278,9 +372,23 @@ def read_table(path: Path, columns: tuple[str, ...] = ()) -> pd.DataFrame:
         raise MalformedLine(f"{path}:{reader.line_num}: {error}; mend the line") from None
     if not columns:
         return pd.DataFrame(rows, index=numbers)
-    if tuple(rows[0][: len(columns)]) != columns:
-        raise MalformedLine(f"{path}:1: the first line must name the columns {', '.join(columns)}; add it")
     return pd.DataFrame(rows[1:], numbers[1:], rows[0])
+
+
+def _places(path: Path, first: list[str], columns: tuple[str, ...], comma: str) -> list[int]:
+    """Numbers of all columns, those that are asked for in front; MalformedLine says what the first line has instead."""
+    if {*columns} <= {*first}:
+        asked = [first.index(column) for column in columns]
+        return asked + [k for k in range(len(first)) if k not in asked]
+    found = comma.join(first)
+    other = next(
+        (c for c in (";", TAB, "|", ",") if c != comma and {*columns} <= {w.strip() for w in found.split(c)}), None
+    )
+    if other:
+        mend = f"separate columns by {'tabs' if comma == TAB else 'commas'}{', or call the file .tsv' * (other == TAB)}"
+    else:
+        mend = f"make it {comma.join(columns)}, or add that line"
+    raise MalformedLine(f"{path}:1: the first line is {found[:80]!r}, and must name the columns; {mend}")
 
 
 def read_features(path: Path) -> pd.DataFrame:
@@ -326,7 +434,7 @@ def read_features(path: Path) -> pd.DataFrame:
         )
     with np.errstate(over="ignore"):  # becomes infinity, which is refused
         x = x.astype(np.float32)
-    names = [str(i) for i in ids]
+    names = [str(i).strip() for i in ids]
     again = lines.repeated(names)
     if again is not None:
         raise DuplicateId(f"{path}: row {again} is {names[again]} for the second time; drop one of the two")
@@ -348,6 +456,10 @@ def read_graph(path: Path) -> Tables:
     """One graph from a folder of tables or an RDF file (see :mod:`pmf_minimal.datasets.rdf`)."""
     if path.is_dir():
         return read_folder(path)
+    if not path.exists():
+        raise MissingFile(f"{path}: this file or folder does not exist; check the path")
+    if path.suffix.lower() in (".csv", ".tsv"):
+        raise DamagedFile(f"{path}: a table, and a graph is a folder of tables; give the folder that holds it")
     from pmf_minimal.datasets import rdf  # needs rdflib, which the rest of the package does not
 
     return rdf.read(path)
@@ -356,7 +468,8 @@ def read_graph(path: Path) -> Tables:
 def read_pairs(path: Path, left: Tables, right: Tables) -> pd.DataFrame:
     """Known pairs from a CSV or TSV file of two columns, or from N-Triples or Turtle with owl:sameAs.
 
-    A first line of a table is passed over if it names no entity of either graph.
+    A first line of a table is passed over if it names no entity of either graph; columns that it calls left and right
+    may stand in any order. owl:sameAs is read in either direction.
 
     Returns:
         Columns left and right; the index is the place that errors name, file and line (of RDF the file).
@@ -364,20 +477,29 @@ def read_pairs(path: Path, left: Tables, right: Tables) -> pd.DataFrame:
     Raises:
         DataError: as the readers of these files; EmptyFile: no pair in it.
     """
-    if path.suffix in (".nt", ".ttl"):
+    known = [{*_entities(tables)} for tables in (left, right)]
+    if path.suffix.lower() in (".nt", ".ttl"):
         from pmf_minimal.datasets import rdf
 
-        pairs = pd.DataFrame(rdf.same_as(path), columns=["left", "right"], dtype=object)
+        stated = rdf.same_as(path)
+        straight = [a in known[0] and b in known[1] for a, b in stated]
+        back = [b in known[0] and a in known[1] for a, b in stated]
+        stated = [pair[::-1] if b and not s else pair for pair, s, b in zip(stated, straight, back, strict=True)]
+        pairs = pd.DataFrame(stated, columns=["left", "right"], dtype=object)
         pairs.index = [str(path)] * len(pairs)
     else:
         pairs = read_table(path)
         if pairs.shape[1] < 2:
             raise MalformedLine(
-                f"{path}:1: one column; give two, left and right, with a comma or (in .tsv) a tab between them"
+                f"{path}:1: one column, {pairs.iloc[0, 0][:80]!r}; give two, left and right, with a comma or (in .tsv) a tab "
+                "between them"
             )
-        pairs = pairs.iloc[:, :2].set_axis(["left", "right"], axis=1)
-        if not {*_entities(left), *_entities(right)} & {*pairs.iloc[0]}:
+        first = pairs.iloc[0].tolist()
+        if not (known[0] | known[1]) & {*first[:2]}:
             pairs = pairs.iloc[1:]
+            if {"left", "right"} <= {*first}:
+                pairs = pairs[[first.index("left"), first.index("right")]]
+        pairs = pairs.iloc[:, :2].set_axis(["left", "right"], axis=1)
         pairs.index = [f"{path}:{number}" for number in pairs.index]
     if pairs.empty:
         raise EmptyFile(f"{path}: no pair in it; give some, or start without (see --start)")

@@ -91,7 +91,8 @@ def write_same_as(pairs: list[tuple[str, str]]) -> str:
 
 def _parse(path: Path) -> list[tuple]:
     """The distinct triples of a file, in the order of the file."""
-    if path.suffix not in FORMATS:
+    form = FORMATS.get(path.suffix.lower())
+    if form is None:
         raise DamagedFile(
             f"{path}: neither a folder nor an RDF file that is read here ({', '.join(FORMATS)}); convert it, for example "
             "with `rdfpipe -o turtle`"
@@ -113,12 +114,12 @@ def _parse(path: Path) -> list[tuple]:
     stated: dict[tuple, None] = {}
     graph = InOrder()
     try:
-        graph.parse(data=data, format=FORMATS[path.suffix], publicID=path.resolve().as_uri())
+        graph.parse(data=data, format=form, publicID=path.resolve().as_uri())
     except Exception as error:  # whatever a hostile file provokes is the file's fault
         line = getattr(error, "lines", None)
-        line = line + 1 if line is not None else _bad_line(data) if path.suffix == ".nt" else None
+        line = line + 1 if line is not None else _bad_line(data) if form == "nt" else None
         why = str(getattr(error, "_why", error)).split("\n")[0][:120]
-        raise MalformedLine(f"{path}:{line or '?'}: not {FORMATS[path.suffix]} ({why}); mend the line") from None
+        raise MalformedLine(f"{path}:{line or '?'}: not {form} ({why}); mend the line") from None
     if not stated:
         raise EmptyFile(f"{path}: no triple in it; is this the right file?")
     return list(stated)

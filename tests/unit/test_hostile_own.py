@@ -77,7 +77,7 @@ def plain(data, separator):
     except UnicodeDecodeError:
         return None
     rows = [line.split(separator) for line in text.replace("\r\n", "\n").split("\n") if line]
-    return None if '"' in text or "\r" in text.replace("\r\n", "") else rows
+    return None if '"' in text or "\r" in text.replace("\r\n", "") else [[c.strip() for c in row] for row in rows]
 
 
 @pytest.mark.parametrize("ending", ["csv", "tsv"])

@@ -2,6 +2,7 @@ import pytest
 from toys import random_pair, tiny
 
 from pmf_minimal import results
+from pmf_minimal.graphs import DataError
 from pmf_minimal.training import fit
 
 
@@ -24,9 +25,26 @@ def test_nothing_appears_before_all_is_written(run, tmp_path, monkeypatch):
     monkeypatch.setattr(results, "save_file", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         results.save(run, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+    assert not [*tmp_path.iterdir()]
     monkeypatch.undo()
-    metrics = results.save(run, tmp_path / "out")  # what was left of the first attempt is in nobody's way
+    metrics = results.save(run, tmp_path / "out")
     assert (tmp_path / "out" / "metrics.json").exists()
     table = results.table(metrics)
     assert table.loc["joint", ("left to right", "Hits@1")] == metrics["test"][-2]["Hits@1"]
+
+
+def test_a_folder_of_somebody_else_stays(run, tmp_path):
+    (tmp_path / "out.part").mkdir()
+    (tmp_path / "out.part" / "mine").write_text("dear")
+    results.save(run, tmp_path / "out")
+    assert (tmp_path / "out.part" / "mine").read_text() == "dear"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "out.part"]
+
+
+def test_a_folder_that_came_meanwhile_costs_no_result(run, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine").write_text("dear")
+    with pytest.raises(DataError, match="the results are in"):
+        results.save(run, tmp_path / "out")
+    (part,) = tmp_path.glob("out.*.part")
+    assert (part / "metrics.json").exists() and (tmp_path / "out" / "mine").exists()
