@@ -139,7 +139,9 @@ def test_a_stored_run_comes_out_again(tmp_path):
         card = cards.read(name)
         if name == "long_training":
             continue  # minutes
-        cell = cards.cells(card)[0]
+        first = cards.cells(card)[0].variant
+        runs = cards.runs(name).query("dataset in @card['datasets'] and variant == @first and seed == 0")
+        stored = runs.loc[runs["seconds"].idxmin()]  # on the graphs on which it takes least
+        cell = next(c for c in cards.cells(card) if (c.dataset, c.variant) == (stored["dataset"], first))
         live, _ = experiments.run([cell], tmp_path, progress=False)
-        stored = cards.runs(name).query("dataset == @cell.dataset and variant == @cell.variant and seed == 0")
-        assert abs(live["Hits@1"].item() - stored["Hits@1"].item()) < 0.03, name
+        assert abs(live["Hits@1"].item() - stored["Hits@1"]) < 0.03, name
