@@ -1,3 +1,3 @@
-from pmf_minimal.cli import main
+from pmf_minimal.cli.main import main
 
 main(prog_name="python -m pmf_minimal")

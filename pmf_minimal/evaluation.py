@@ -6,11 +6,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from pmf_minimal import blocks, metrics
+from pmf_minimal import metrics
+from pmf_minimal.scale import blockwise
 from pmf_minimal.aligner import Aligner
-from pmf_minimal.blocks import Similarities
+from pmf_minimal.scale.blockwise import Similarities
 from pmf_minimal.config import PMFConfig
-from pmf_minimal.evidence import pair_scores
+from pmf_minimal.beyond.evidence import pair_scores
 from pmf_minimal.graphs import GraphPair
 
 
@@ -33,8 +34,8 @@ def evaluate(
     for name, h in model.embed(graphs).items():
         if only in (None, name):
             s, rows, columns = candidates(h, graphs, pairs, config, model.temperatures if name == "joint" else None)
-            table[name, "left to right"] = metrics.figures(*blocks.ranks(s, rows, columns))
-            table[name, "right to left"] = metrics.figures(*blocks.ranks(s.T, columns, rows))
+            table[name, "left to right"] = metrics.figures(*blockwise.ranks(s, rows, columns))
+            table[name, "right to left"] = metrics.figures(*blockwise.ranks(s.T, columns, rows))
     return pd.DataFrame(table).T.rename_axis(["embedding", "direction"])
 
 

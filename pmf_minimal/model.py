@@ -8,7 +8,8 @@ from itertools import combinations
 import torch
 from torch import Tensor, nn
 
-from pmf_minimal import evidence, freezing, losses, relevance
+from pmf_minimal import freezing, losses, relevance
+from pmf_minimal.beyond import evidence
 from pmf_minimal.aligner import Aligner, register
 from pmf_minimal.config import RELEASED, PMFConfig
 from pmf_minimal.fusion import fuse

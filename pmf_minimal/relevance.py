@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from pmf_minimal.blocks import Similarities
+from pmf_minimal.scale.blockwise import Similarities
 
 
 @torch.no_grad()

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from pmf_minimal import checkpoints, distributed, memory
+from pmf_minimal.scale import checkpoints, distributed, memory
 from pmf_minimal.aligner import Aligner, build, find
 from pmf_minimal.config import PMFConfig
 from pmf_minimal.evaluation import evaluate, frozen_shares

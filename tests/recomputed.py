@@ -11,7 +11,7 @@ from functools import cache
 import torch
 from torch.nn.functional import normalize
 
-from pmf_minimal import cards
+from pmf_minimal.experiments.runner import cards
 from pmf_minimal.config import SCALES
 from pmf_minimal.datasets import load
 from pmf_minimal.datasets.faults import spoil

@@ -5,7 +5,7 @@ python book/tools/claims.py                    # after `python -m pmf_minimal ex
 
 from pathlib import Path
 
-from pmf_minimal import cards
+from pmf_minimal.experiments.runner import cards
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "book" / "claims.md"
@@ -90,7 +90,7 @@ def page() -> str:
             )
     lines += [
         "",
-        "The cards and the tables of all runs, a row each with its full configuration, lie in `pmf_minimal/data/cards`. `make experiments` runs the grid again and compares. This page is made from the cards by `book/tools/claims.py`.",
+        "The cards and the tables of all runs, a row each with its full configuration, lie in `pmf_minimal/experiments/cards`. `make experiments` runs the grid again and compares. This page is made from the cards by `book/tools/claims.py`.",
         "",
     ]
     return "\n".join(lines)

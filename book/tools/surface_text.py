@@ -3,7 +3,7 @@
     python book/tools/surface_text.py FOLDER_OF_THE_BENCHMARKS
 
 Trains every system on structure and relations, without and with the pairs of letters of the names, by the settings of the card
-``systems``; beside them the same letters are compared without any training. Writes ``pmf_minimal/data/surface.csv``. One
+``systems``; beside them the same letters are compared without any training. Writes ``pmf_minimal/experiments/stored/surface.csv``. One
 CPU core needs most of an hour for a seed; after a halt it goes on where it was.
 """
 
@@ -13,19 +13,20 @@ import click
 import pandas as pd
 import torch
 
-from pmf_minimal import cards, experiments, metrics
-from pmf_minimal.alignment import similarity
+from pmf_minimal import metrics
+from pmf_minimal.experiments.runner import cards, runner
+from pmf_minimal.matching import similarity
 from pmf_minimal.datasets import load
 
 DATASET = "dbp15k/zh_en"
 INPUTS = {"without names": ("structure", "relation"), "with names": ("structure", "relation", "char")}
-OUT = Path(__file__).parents[2] / "pmf_minimal" / "data" / "surface.csv"
+OUT = Path(__file__).parents[2] / "pmf_minimal" / "experiments" / "stored" / "surface.csv"
 
 
-def systems(seeds: int) -> list[experiments.Cell]:
+def systems(seeds: int) -> list[runner.Cell]:
     """Every system, with and without names, seed by seed."""
     return [
-        experiments.Cell(DATASET, f"{cell.variant}, {inputs}", cell.config.but(modalities=modalities))
+        runner.Cell(DATASET, f"{cell.variant}, {inputs}", cell.config.but(modalities=modalities))
         for cell in cards.cells(cards.read("systems") | {"datasets": [DATASET]})
         for inputs, modalities in INPUTS.items()
         if cell.config.seed < seeds
@@ -50,7 +51,7 @@ def letters(root: Path, seeds: int) -> list[dict]:
 @click.option("--seeds", default=1, show_default=True, help="so many splits, initial weights and batches")
 @click.option("--jobs", default=1, show_default=True, help="processes; -1 for all cores")
 def main(root: Path, seeds: int, jobs: int):
-    table, _ = experiments.run(systems(seeds), Path("runs/experiments"), root=root, jobs=jobs)
+    table, _ = runner.run(systems(seeds), Path("runs/experiments"), root=root, jobs=jobs)
     table = pd.concat([pd.DataFrame(letters(root, seeds)), table], ignore_index=True)
     table[["system", "inputs"]] = table["variant"].str.split(", ", expand=True)
     columns = ["dataset", "variant", "system", "inputs", "seed", "Hits@1", "Hits@10", "MRR", "best epoch", "seconds"]

@@ -19,7 +19,7 @@ looked at. The best rates stand in the card ``systems``. What came out:
 
 from pathlib import Path
 
-from pmf_minimal import cards, experiments
+from pmf_minimal.experiments.runner import cards, runner
 
 RATES = (0.002, 0.008, 0.03, 0.1)
 DATASETS = ("emoji/fr_en", "synthetic/foreign")
@@ -29,12 +29,12 @@ SEEDS = 2
 def main():
     card = cards.read("systems")
     grid = [
-        experiments.Cell(cell.dataset, f"{cell.variant}, {rate}", cell.config.but(lr=rate))
+        runner.Cell(cell.dataset, f"{cell.variant}, {rate}", cell.config.but(lr=rate))
         for cell in cards.cells(card)
         for rate in RATES
         if cell.dataset in DATASETS and cell.config.seed < SEEDS
     ]
-    table, _ = experiments.run(grid, Path("runs/experiments"), jobs=-1)
+    table, _ = runner.run(grid, Path("runs/experiments"), jobs=-1)
     table[["system", "rate"]] = table["variant"].str.rsplit(", ", n=1, expand=True)
     mean = table.pivot_table(index="system", columns="rate", values="valid MRR", sort=False)
     print(mean.assign(best=mean.idxmax(axis=1)).round(3).to_string())

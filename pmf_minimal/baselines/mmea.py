@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, normalize, pad, softplus
 
 from pmf_minimal.aligner import register
-from pmf_minimal.baselines._transe import Table, Translator
+from pmf_minimal.baselines.transe import Table, Translator
 from pmf_minimal.encoders import LinearEncoder
 from pmf_minimal.graphs import GraphPair
 

@@ -10,7 +10,7 @@ from torch.nn.functional import normalize
 from torch_geometric.utils import softmax
 
 from pmf_minimal.aligner import register
-from pmf_minimal.baselines._transe import Table, Translator
+from pmf_minimal.baselines.transe import Table, Translator
 from pmf_minimal.encoders import LinearEncoder
 from pmf_minimal.graphs import GraphPair
 

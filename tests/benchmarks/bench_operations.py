@@ -10,7 +10,8 @@ from torch.nn.functional import cross_entropy, normalize
 from torch_geometric.nn import GATConv
 from worlds import BATCH, DIM, MODALITIES, SIDE, graphs, vectors
 
-from pmf_minimal import alignment, approximate, blocks, losses, metrics, relevance
+from pmf_minimal import losses, matching, metrics, relevance
+from pmf_minimal.scale import approximate, blockwise
 from pmf_minimal.encoders import DiagonalGATConv, LinearEncoder, Neighbours
 
 ROUNDS, TAU = 3, 0.05  # the shortest counts
@@ -162,8 +163,8 @@ def test_ranks(clock, kind):
     pairs = torch.arange(4000)
 
     def ours():
-        s = blocks.Similarities(left, right, csls_rounds=1)
-        return [metrics.figures(*blocks.ranks(side, pairs, pairs))["MRR"] for side in (s, s.T)]
+        s = blockwise.Similarities(left, right, csls_rounds=1)
+        return [metrics.figures(*blockwise.ranks(side, pairs, pairs))["MRR"] for side in (s, s.T)]
 
     def textbook():
         s = left @ right.T
@@ -183,14 +184,14 @@ def test_greedy(clock, kind):
     left, right = vectors(2000, DIM)
 
     def by_blocks():
-        return blocks.greedy(blocks.Similarities(left, right))
+        return blockwise.greedy(blockwise.Similarities(left, right))
 
     def textbook():
         order = (left @ right.T).ravel().argsort(descending=True)
         return approximate.greedy(torch.stack([order // 2000, order % 2000], dim=1), -torch.arange(len(order)).float())
 
     def ours():
-        return alignment.greedy(left @ right.T)
+        return matching.greedy(left @ right.T)
 
     found = clock({"ours": ours, "ours, by blocks": by_blocks}.get(kind, textbook))
     assert (found == ours()).all(dim=1).float().mean() > 0.999  # rounding may settle a tie differently
@@ -204,7 +205,7 @@ def test_nearest(clock, benchmark, kind):
 
     def exact():
         near = torch.empty(SIDE, 10, dtype=torch.long)
-        for rows, block in blocks.Similarities(left, right):
+        for rows, block in blockwise.Similarities(left, right):
             near[rows] = block.topk(10, dim=1).indices
         return near
 

@@ -9,22 +9,23 @@ import sys
 import torch
 from worlds import peak, seconds, vectors
 
-from pmf_minimal import blocks, metrics, relevance
+from pmf_minimal import metrics, relevance
+from pmf_minimal.scale import blockwise
 
 WIDTH = 64  # narrow, so that what does not grow with the width is seen
 
 
 def evaluate(left, right):
     pairs = torch.arange(0, len(left), 10)  # a tenth of the entities
-    s = blocks.Similarities(left, right)
-    return [metrics.figures(*blocks.ranks(side, pairs, pairs)) for side in (s, s.T)]
+    s = blockwise.Similarities(left, right)
+    return [metrics.figures(*blockwise.ranks(side, pairs, pairs)) for side in (s, s.T)]
 
 
 OPERATIONS = {
     "relevance": relevance.best_match,
     "evaluation": evaluate,
-    "greedy": lambda left, right: blocks.match(blocks.Similarities(left, right)),
-    "CSLS, then greedy": lambda left, right: blocks.match(blocks.Similarities(left, right, csls_rounds=1)),
+    "greedy": lambda left, right: blockwise.match(blockwise.Similarities(left, right)),
+    "CSLS, then greedy": lambda left, right: blockwise.match(blockwise.Similarities(left, right, csls_rounds=1)),
 }
 
 

@@ -5,7 +5,7 @@
     python tests/benchmarks/measure.py --up-to 16000 --store
 
 Results of each part lie in _build/bench. At the end the table is printed; with ``--store`` they become the ones that the book shows
-(pmf_minimal/data/speed.json).
+(pmf_minimal/experiments/stored/speed.json).
 """
 
 import argparse
@@ -100,7 +100,7 @@ def main():
 
 
 def show(results):
-    from pmf_minimal.speed import growth, ratios
+    from pmf_minimal.experiments.speed import growth, ratios
 
     print("\n" + "\n".join(f"{k}: {v}" for k, v in results["machine"].items()))
     for title, table in (

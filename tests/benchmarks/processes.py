@@ -8,7 +8,7 @@ import time
 
 import torch
 
-from pmf_minimal import distributed
+from pmf_minimal.scale import distributed
 from pmf_minimal.config import PRESETS
 from pmf_minimal.datasets import load
 from pmf_minimal.evaluation import evaluate

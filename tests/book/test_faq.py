@@ -5,7 +5,7 @@ import re
 import pytest
 from bookfiles import ROOT
 
-from pmf_minimal.cli import train
+from pmf_minimal.cli.main import train
 from pmf_minimal.config import PRESETS
 from pmf_minimal.datasets import DATASETS
 

@@ -13,7 +13,7 @@ import pytest
 from bookfiles import NOTEBOOKS, name, read
 from bs4 import BeautifulSoup
 
-from pmf_minimal import plots
+from pmf_minimal.teaching import plots
 
 STORED = [path for path in NOTEBOOKS if any("cards.runs(" in cell.source for cell in read(path).cells)]
 ONE_RUN = re.compile(r"\b(one|single|same|is a) run\b", re.IGNORECASE)

@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import cosine_similarity
 from toys import doubles, random_doubles, same
 
-from pmf_minimal.alignment import csls, greedy, greedy_in_order, mutual, optimal, similarity, sinkhorn
+from pmf_minimal.matching import csls, greedy, greedy_in_order, mutual, optimal, similarity, sinkhorn
 
 
 def whole_numbers(n, m, seed, top=4):

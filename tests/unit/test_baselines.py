@@ -12,9 +12,9 @@ from torch.nn.functional import normalize
 from toys import random_pair, same, tiny
 
 import pmf_minimal
-from pmf_minimal import checkpoints
+from pmf_minimal.scale import checkpoints
 from pmf_minimal.aligner import MODELS, Aligner, build, find, published, register
-from pmf_minimal.baselines import _transe, eva, mclea, meaformer, mmea, msnea, umaea
+from pmf_minimal.baselines import transe, eva, mclea, meaformer, mmea, msnea, umaea
 from pmf_minimal.config import PRESETS, PMFConfig
 from pmf_minimal.datasets.synthetic import generate
 from pmf_minimal.evaluation import evaluate
@@ -200,12 +200,12 @@ def test_translation_loss_by_hand():
     h, r, t = torch.zeros(2, 2), torch.tensor([[1.0, 0], [0, 1.0]]), torch.tensor([[1.0, 0], [0, 0.5]])
     far = torch.tensor([[9.0, 9], [0, 1.0]])
     # the first triple is exact and its wrong one far; the second misses by 0.25 and its wrong one is exact: 1 + 0.25
-    assert _transe.translation_loss(r, h, t, h, far).item() == pytest.approx((0 + 1.25) / 2)
+    assert transe.translation_loss(r, h, t, h, far).item() == pytest.approx((0 + 1.25) / 2)
 
 
 def test_corrupted_triples_keep_their_graph_and_one_end():
     edges = torch.tensor([[0, 1, 12, 13] * 50, [2, 3, 14, 15] * 50])
-    wrong = _transe.corrupt(edges, 10, 20, G().manual_seed(0))
+    wrong = transe.corrupt(edges, 10, 20, G().manual_seed(0))
     assert ((wrong < 10) == (edges < 10)).all() and wrong.min() >= 0 and wrong.max() < 20
     kept = wrong == edges
     assert kept.any(dim=0).all() and 0.3 < kept[0].float().mean() < 0.7 and wrong[:, :200].unique().numel() == 20
@@ -214,7 +214,7 @@ def test_corrupted_triples_keep_their_graph_and_one_end():
 def test_an_epoch_of_translation_passes_over_the_triples():
     graphs = world()
     model = build(graphs, tiny(model="msnea"))
-    model.triples = 3 * _transe.BATCH - 1
+    model.triples = 3 * transe.BATCH - 1
     assert model.steps(1) == 3 and model.steps(5) == 5 and build(graphs, tiny(model="eva")).steps(4) == 4
 
 
@@ -283,7 +283,7 @@ def test_files_are_short_and_nobody_asks_for_a_model_by_name():
 @pytest.mark.parametrize("name", NAMES)
 def test_trains_alike_twice_and_learns(name, tmp_path):
     graphs = generate(150, spoilt={"image": {"missing": 0.2}}, seed=1)
-    epochs = find(name).published["epochs"] // 2 if issubclass(find(name), _transe.Translator) else 24
+    epochs = find(name).published["epochs"] // 2 if issubclass(find(name), transe.Translator) else 24
     config = PRESETS["quick"].but(model=name, dim=24, epochs=epochs, lr=0.02, evaluate_every=4, selection="last")
     first = fit(graphs, config, "cpu", progress=False)
     again = fit(graphs, config, "cpu", progress=False)

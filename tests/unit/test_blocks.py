@@ -7,8 +7,9 @@ import pytest
 import torch
 from toys import random_pair, same, tiny
 
-from pmf_minimal import alignment, blocks, memory, metrics
-from pmf_minimal.blocks import Similarities
+from pmf_minimal import matching, metrics
+from pmf_minimal.scale import blockwise, memory
+from pmf_minimal.scale.blockwise import Similarities
 from pmf_minimal.evaluation import evaluate
 from pmf_minimal.graphs import DataError
 from pmf_minimal.model import PMF
@@ -25,14 +26,14 @@ def sides(seed, ties, n=23, m=31):
 @pytest.fixture(params=[1, 70, 200])
 def small(request, monkeypatch):
     """Blocks of one, two, six rows of 31."""
-    monkeypatch.setattr(blocks, "CELLS", request.param)
+    monkeypatch.setattr(blockwise, "CELLS", request.param)
 
 
 @pytest.mark.parametrize("kind", ["cosine", "dot", "euclidean"])
 @pytest.mark.parametrize("rounds", [0, 1, 2])
 def test_similarities(small, kind, rounds):
     left, right = sides(0, ties=False)
-    whole = alignment.similarity(left, right, kind, 2, rounds)
+    whole = matching.similarity(left, right, kind, 2, rounds)
     s = Similarities(left, right, kind, 2, rounds)
     assert not s.single and s.shape == whole.shape and len(list(s)) > 3
     tolerance = {"cosine": 1e-9, "dot": 1e-4, "euclidean": 1e-6}[kind]
@@ -47,11 +48,11 @@ def test_similarities(small, kind, rounds):
 @pytest.mark.parametrize("rounds", [0, 2])
 def test_what_fits_is_the_same_to_the_last_bit(rounds):
     left, right = (torch.randn(50, 20, generator=torch.Generator().manual_seed(k)) for k in (0, 1))
-    s, whole = Similarities(left, right, csls_rounds=rounds), alignment.similarity(left, right, csls_rounds=rounds)
+    s, whole = Similarities(left, right, csls_rounds=rounds), matching.similarity(left, right, csls_rounds=rounds)
     assert s.single and torch.equal(s.whole, whole) and torch.equal(s.T.whole, whole.T)
     assert torch.equal(s.block(slice(3, 9)), whole[3:9])
     for how in HOW:
-        assert torch.equal(blocks.match(s, how), alignment.match(whole, how))
+        assert torch.equal(blockwise.match(s, how), matching.match(whole, how))
 
 
 @pytest.mark.parametrize("how", HOW)
@@ -60,8 +61,8 @@ def test_what_fits_is_the_same_to_the_last_bit(rounds):
 def test_matches(small, how, ties, seed):
     for n, m in ((23, 31), (31, 23)):
         left, right = sides(seed, ties, n, m)
-        expected = alignment.match(left @ right.T, how)
-        assert blocks.match(Similarities(left, right, "dot"), how).tolist() == expected.tolist()
+        expected = matching.match(left @ right.T, how)
+        assert blockwise.match(Similarities(left, right, "dot"), how).tolist() == expected.tolist()
 
 
 def test_greedy_ends_although_rounding_depends_on_the_block(small, monkeypatch):
@@ -70,7 +71,7 @@ def test_greedy_ends_although_rounding_depends_on_the_block(small, monkeypatch):
     s, honest, g = Similarities(one, one, "dot"), Similarities._compute, torch.Generator().manual_seed(0)
     noise = lambda x: x + 1e-7 * torch.rand(x.shape, generator=g, dtype=x.dtype)  # noqa: E731
     monkeypatch.setattr(Similarities, "_compute", lambda self, *where: noise(honest(self, *where)))
-    found = blocks.greedy(s)
+    found = blockwise.greedy(s)
     assert len(found) == 23 == len(found[:, 1].unique()) and found[:, 0].tolist() == list(range(23))
 
 
@@ -79,8 +80,8 @@ def test_ranks(small, ties):
     left, right = sides(5, ties)
     rows, columns = torch.randperm(23)[:17], torch.randperm(31)[:17]
     s, whole = Similarities(left, right, "dot"), left @ right.T
-    for found, expected in ((blocks.ranks(s, rows, columns), metrics.ranks(whole[rows], columns)),
-                            (blocks.ranks(s.T, columns, rows), metrics.ranks(whole.T[columns], rows))):  # fmt: skip
+    for found, expected in ((blockwise.ranks(s, rows, columns), metrics.ranks(whole[rows], columns)),
+                            (blockwise.ranks(s.T, columns, rows), metrics.ranks(whole.T[columns], rows))):  # fmt: skip
         assert [x.tolist() for x in found] == [x.tolist() for x in expected]
 
 
@@ -90,7 +91,7 @@ def test_evaluation(monkeypatch, candidates, rounds):
     graphs = random_pair().split(0)
     pmf, config = PMF(graphs, tiny()), tiny(candidates=candidates, csls_rounds=rounds)
     whole = evaluate(pmf, graphs, graphs.test, config)
-    monkeypatch.setattr(blocks, "CELLS", 50)
+    monkeypatch.setattr(blockwise, "CELLS", 50)
     assert (evaluate(pmf, graphs, graphs.test, config) - whole).abs().to_numpy().max() < 1e-6
 
 
@@ -98,18 +99,18 @@ LIMITED = """
 import resource
 from pathlib import Path
 import torch
-from pmf_minimal import blocks
+from pmf_minimal.scale import blockwise
 torch.set_num_threads(1)  # each thread would reserve address space of its own
-blocks.CELLS = 2**20
+blockwise.CELLS = 2**20
 x = torch.randn(20_000, 2)
 pairs = torch.arange(10_000)
 size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (size + 96 * 2**20,) * 2)
-s = blocks.Similarities(x[:10_000], x[10_000:], csls_rounds=1)
-greedy, mutual = blocks.match(s), blocks.match(s, "mutual")
+s = blockwise.Similarities(x[:10_000], x[10_000:], csls_rounds=1)
+greedy, mutual = blockwise.match(s), blockwise.match(s, "mutual")
 assert len(greedy) == 10_000 > len(mutual) > 100
 for side in (s, s.T):
-    better, equal = blocks.ranks(side, pairs, pairs)
+    better, equal = blockwise.ranks(side, pairs, pairs)
     assert len(better) == 10_000 and equal.min() > 0
 """
 
@@ -122,11 +123,11 @@ def test_memory_grows_with_n():
 
 def test_optimal_says_up_to_which_size_it_fits(monkeypatch):
     monkeypatch.setattr(memory, "free", lambda device="cpu": 20 * 40.0**2)
-    assert len(alignment.optimal(torch.rand(40, 40))) == 40
+    assert len(matching.optimal(torch.rand(40, 40))) == 40
     with pytest.raises(DataError, match="enough for 40 a side; set matching=greedy"):
-        alignment.optimal(torch.rand(41, 41))
+        matching.optimal(torch.rand(41, 41))
     with pytest.raises(DataError, match="20000 to 20000 entities takes 8 GB"):
-        blocks.match(Similarities(torch.rand(20000, 1), torch.rand(20000, 1)), "optimal")
+        blockwise.match(Similarities(torch.rand(20000, 1), torch.rand(20000, 1)), "optimal")
 
 
 def test_free_memory_is_some():

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from scipy import stats
 
-from pmf_minimal import cards
+from pmf_minimal.experiments.runner import cards
 from pmf_minimal.config import PRESETS
 from pmf_minimal.graphs import DataError
 

@@ -12,7 +12,7 @@ import torch
 from click.testing import CliRunner
 from toys import FILES, write
 
-from pmf_minimal.cli import main
+from pmf_minimal.cli.main import main
 from pmf_minimal.datasets import DATASETS, catalogue, load
 
 NINE = list(catalogue.benchmarks())

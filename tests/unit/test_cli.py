@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from safetensors.torch import load_file
 from toys import FILES, random_pair, write
 
-from pmf_minimal.cli import main
+from pmf_minimal.cli.main import main
 from pmf_minimal.datasets import DATASETS, benchmarks
 
 SMALL = ["dim=8", "epochs=4", "scoring_start=2", "scoring_end=3", "evaluate_every=2"]

@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from pmf_minimal.datasets.emoji import DATA, PAIRS, SUMS, TILE, VENDORS, logos, pictures, verify
-from pmf_minimal.datasets.emoji_facts import name_words, uri, variant_of
+from pmf_minimal.datasets.emoji.facts import name_words, uri, variant_of
 from pmf_minimal.graphs import DataError
 
 CARD = Path(__file__).parents[2] / "book" / "data_card.md"
@@ -257,8 +257,8 @@ def test_the_graphs_can_be_built_again_to_the_same_bytes(tmp_path):
         pytest.skip("set PMF_NODE_MODULES to a folder with the five npm packages to build the graphs again")
     pytest.importorskip("resvg_py")
     pytest.importorskip("efficientnet_lite_pytorch")
-    from pmf_minimal.datasets.emoji_build import write_pair
-    from pmf_minimal.datasets.emoji_facts import read_graph
+    from pmf_minimal.datasets.emoji.build import write_pair
+    from pmf_minimal.datasets.emoji.facts import read_graph
 
     graphs = {language: read_graph(Path(packages), language) for language in VENDORS}
     for pair, languages in PAIRS.items():

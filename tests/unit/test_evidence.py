@@ -7,7 +7,9 @@ import torch
 from torch.nn.functional import normalize
 from toys import pair_of_graphs, random_pair, same, tiny
 
-from pmf_minimal import alignment, blocks, evidence
+from pmf_minimal import matching
+from pmf_minimal.beyond import evidence
+from pmf_minimal.scale import blockwise
 from pmf_minimal.evaluation import evaluate
 from pmf_minimal.fusion import fuse
 from pmf_minimal.graphs import DataError
@@ -58,11 +60,11 @@ def test_by_hand():
 @pytest.mark.parametrize("cells", [70, 10**6])
 @pytest.mark.parametrize("rounds", [0, 2])
 def test_blocks_against_loops(monkeypatch, cells, rounds):
-    monkeypatch.setattr(blocks, "CELLS", cells)
+    monkeypatch.setattr(blockwise, "CELLS", cells)
     left, right = joints()
     whole = plainly(left, right)
     for _ in range(rounds):
-        whole = alignment.csls(whole, 2)
+        whole = matching.csls(whole, 2)
     s = evidence.Evidence(left[2], right[2], TAU, 2, rounds)
     assert s.single == (cells > 1000)
     same(torch.cat([block.clone() for _, block in s]), whole, 1e-4)
@@ -194,7 +196,7 @@ def test_confidence_is_a_softmax():
     rows, columns = torch.arange(20), torch.arange(20, 0, -1)
     forth, back = whole.softmax(dim=1)[rows, columns], whole.softmax(dim=0)[rows, columns]
     same(s.confidence(rows, columns), torch.minimum(forth, back), 1e-4)
-    same(s.at(rows, columns), alignment.csls(whole, 2)[rows, columns], 1e-4)
+    same(s.at(rows, columns), matching.csls(whole, 2)[rows, columns], 1e-4)
 
 
 class Model:
@@ -242,4 +244,4 @@ def test_nothing_joins_when_what_seems_sure_is_wrong(linked):
 def test_an_index_of_dot_products_is_no_way_to_evidence():
     left, right = joints()
     with pytest.raises(DataError, match="compared by evidence"):
-        blocks.match(evidence.Evidence(left[2], right[2], TAU), "approximate")
+        blockwise.match(evidence.Evidence(left[2], right[2], TAU), "approximate")

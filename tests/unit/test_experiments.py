@@ -11,10 +11,10 @@ import torch
 import yaml
 from click.testing import CliRunner
 
-from pmf_minimal import cards, experiments
-from pmf_minimal.cli import main
+from pmf_minimal.experiments.runner import cards, runner
+from pmf_minimal.cli.main import main
 from pmf_minimal.config import PRESETS
-from pmf_minimal.experiments import Cell
+from pmf_minimal.experiments.runner import Cell
 
 TINY = PRESETS["paper"].but(dim=8, epochs=4, batch_size=200, scoring_start=2, scoring_end=3, evaluate_every=2, lr=0.01)
 CARD = {
@@ -40,7 +40,7 @@ def numbers(table):
 
 
 def test_a_row_holds_everything(grid, tmp_path):
-    table, epochs = experiments.run(grid, tmp_path, progress=False)
+    table, epochs = runner.run(grid, tmp_path, progress=False)
     assert table["variant"].tolist() == ["PMF", "oracle"]
     row = table.iloc[1]
     assert 0 <= row["Hits@1"] <= row["Hits@10"] <= 1 and row["AUC image"] == 1.0
@@ -53,56 +53,56 @@ def test_a_row_holds_everything(grid, tmp_path):
 
 
 def test_what_was_run_is_not_run_again(grid, tmp_path, monkeypatch):
-    first, _ = experiments.run(grid, tmp_path, progress=False)
-    monkeypatch.setattr(experiments, "run_cell", lambda *args: pytest.fail("it ran again"))
-    again, _ = experiments.run(grid[::-1], tmp_path, progress=False)
+    first, _ = runner.run(grid, tmp_path, progress=False)
+    monkeypatch.setattr(runner, "run_cell", lambda *args: pytest.fail("it ran again"))
+    again, _ = runner.run(grid[::-1], tmp_path, progress=False)
     pd.testing.assert_frame_equal(again.iloc[::-1].reset_index(drop=True), first, check_like=True)
 
 
 def test_key_depends_on_all_that_counts(grid, monkeypatch):
     cell = grid[0]
-    keys = {experiments.key(cell)}
+    keys = {runner.key(cell)}
     for other in (
         Cell("emoji/fr_en+foreign", "PMF", TINY),
         Cell("emoji/fr_en+hard", "PMF", TINY.but(lr=0.02)),
         Cell("emoji/fr_en+hard", "PMF", TINY.but(seed=1)),
     ):
-        keys.add(experiments.key(other))
-    monkeypatch.setattr(experiments, "code_fingerprint", lambda model: "other code")
-    keys.add(experiments.key(cell))
+        keys.add(runner.key(other))
+    monkeypatch.setattr(runner, "code_fingerprint", lambda model: "other code")
+    keys.add(runner.key(cell))
     assert len(keys) == 5
     monkeypatch.undo()
-    assert experiments.key(Cell(cell.dataset, "another name", cell.config)) == experiments.key(cell)
+    assert runner.key(Cell(cell.dataset, "another name", cell.config)) == runner.key(cell)
 
 
 def test_fingerprint_of_code_ignores_comments(tmp_path, monkeypatch):
-    for name in experiments.COMPUTES.split():
+    for name in runner.COMPUTES.split():
         (tmp_path / f"{name}.py").write_text('"""A module."""\nx = 1\n')
-    monkeypatch.setattr(experiments, "__file__", str(tmp_path / "experiments.py"))
-    plain = experiments.code_fingerprint.__wrapped__()
+    monkeypatch.setattr(runner, "__file__", str(tmp_path / "experiments.py"))
+    plain = runner.code_fingerprint.__wrapped__()
     (tmp_path / "losses.py").write_text('"""Another text."""\n# a comment\nx  =  1\n')
-    assert experiments.code_fingerprint.__wrapped__() == plain
+    assert runner.code_fingerprint.__wrapped__() == plain
     (tmp_path / "losses.py").write_text('"""A module."""\nx = 2\n')
-    assert experiments.code_fingerprint.__wrapped__() != plain
+    assert runner.code_fingerprint.__wrapped__() != plain
 
 
 def test_seeds_draw_worlds_and_faults_anew():
     prints = {
-        experiments.data_fingerprint(name, None, seed)
+        runner.data_fingerprint(name, None, seed)
         for name in ("synthetic/foreign", "emoji/fr_en+foreign")
         for seed in (0, 1)
     }
     assert len(prints) == 4
-    assert experiments.made_up("synthetic/clean") and not experiments.made_up("emoji/fr_en")
+    assert runner.made_up("synthetic/clean") and not runner.made_up("emoji/fr_en")
 
 
 def test_processes_and_dask_give_the_same(grid, tmp_path):
     distributed = pytest.importorskip("distributed")
-    here, _ = experiments.run(grid, tmp_path / "one", progress=False)
-    two, _ = experiments.run(grid, tmp_path / "two", jobs=2, progress=False)
+    here, _ = runner.run(grid, tmp_path / "one", progress=False)
+    two, _ = runner.run(grid, tmp_path / "two", jobs=2, progress=False)
     pd.testing.assert_frame_equal(numbers(two), numbers(here))
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
-        far, _ = experiments.run(grid, tmp_path / "dask", dask=cluster.scheduler_address, progress=False)
+        far, _ = runner.run(grid, tmp_path / "dask", dask=cluster.scheduler_address, progress=False)
     pd.testing.assert_frame_equal(numbers(far), numbers(here))
 
 
@@ -143,5 +143,5 @@ def test_a_stored_run_comes_out_again(tmp_path):
         runs = cards.runs(name).query("dataset in @card['datasets'] and variant == @first and seed == 0")
         stored = runs.loc[runs["seconds"].idxmin()]  # on the graphs on which it takes least
         cell = next(c for c in cards.cells(card) if (c.dataset, c.variant) == (stored["dataset"], first))
-        live, _ = experiments.run([cell], tmp_path, progress=False)
+        live, _ = runner.run([cell], tmp_path, progress=False)
         assert abs(live["Hits@1"].item() - stored["Hits@1"]) < 0.03, name

@@ -5,7 +5,7 @@ import json
 import pytest
 from toys import random_pair, tiny
 
-from pmf_minimal import checkpoints, results
+from pmf_minimal.scale import checkpoints, run_folder
 from pmf_minimal.config import PMFConfig
 from pmf_minimal.formats import FORMAT, check
 from pmf_minimal.graphs import DataError
@@ -30,8 +30,8 @@ def config():
 @pytest.fixture
 def folder(config, tmp_path):
     run = fit(random_pair(), config, "cpu", progress=False, checkpoint=tmp_path / "state")
-    results.save(run, tmp_path / "run")
-    results.save_alignment(run, Alignment(run), tmp_path / "own", 0.9)
+    run_folder.save(run, tmp_path / "run")
+    run_folder.save_alignment(run, Alignment(run), tmp_path / "own", 0.9)
     return tmp_path
 
 
@@ -50,9 +50,9 @@ def test_settings(folder, config):
 
 def test_figures(folder):
     path = folder / "run" / "metrics.json"
-    assert "joint" in results.table(json.loads(path.read_text())).index
+    assert "joint" in run_folder.table(json.loads(path.read_text())).index
     with pytest.raises(DataError, match=f"metrics.json: {NEWER}"):
-        results.table(json.loads(rewrite(path, format=FORMAT + 1, test=None)))
+        run_folder.table(json.loads(rewrite(path, format=FORMAT + 1, test=None)))
 
 
 def test_state(folder, config):

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toys import many
 
-from pmf_minimal.datasets import errors, frames, rdf
+from pmf_minimal.datasets import errors
+from pmf_minimal.own import rdf, tables
 from pmf_minimal.graphs import DataError
 
 MET = set()
@@ -91,7 +92,7 @@ def test_tables(ending, tmp_path):
         path.write_bytes(data)
         rows = plain(data, separator)
         try:
-            table = frames.read_table(path, ("head", "relation", "tail"))
+            table = tables.read_table(path, ("head", "relation", "tail"))
         except DataError as error:
             MET.add(type(error))
             assert str(error).startswith(str(path)) and ";" in str(error)
@@ -105,7 +106,7 @@ def test_tables(ending, tmp_path):
 
 
 GRAPHS = [
-    frames.Tables(pd.DataFrame([[f"{side}{i}", "r", f"{side}{i + 1}"] for i in range(5)], columns=list("abc")))
+    tables.Tables(pd.DataFrame([[f"{side}{i}", "r", f"{side}{i + 1}"] for i in range(5)], columns=list("abc")))
     for side in "lr"
 ]
 
@@ -149,7 +150,7 @@ def test_pairs(form, tmp_path):
     def run(data):
         path.write_bytes(data)
         try:
-            pairs = list(frames.read_pairs(path, *GRAPHS).itertuples(index=False, name=None))
+            pairs = list(tables.read_pairs(path, *GRAPHS).itertuples(index=False, name=None))
         except DataError as error:
             MET.add(type(error))
             assert str(error).startswith(str(path)) and ";" in str(error)
@@ -241,7 +242,7 @@ def test_features(ending, tmp_path):
         path.write_bytes(data)
         path.with_suffix(".txt").write_text("".join(i + "\n" for i in ids), "utf-8")
         try:
-            table = frames.read_features(path)
+            table = tables.read_features(path)
         except DataError as error:
             MET.add(type(error))
             assert str(error).startswith(str(tmp_path)) and ";" in str(error)

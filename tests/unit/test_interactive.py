@@ -10,7 +10,7 @@ from browser import Browser, find_browser
 from bs4 import BeautifulSoup
 from PIL import Image
 
-from pmf_minimal.interactive import slider
+from pmf_minimal.teaching.slider import slider
 
 WORDS = {"alt": "Two lines, one rising.", "caption": "The < line rises."}
 

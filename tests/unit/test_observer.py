@@ -7,7 +7,7 @@ import torch
 
 from pmf_minimal.config import PRESETS
 from pmf_minimal.datasets import load
-from pmf_minimal.observer import Observer, auc, train_and_measure
+from pmf_minimal.experiments.diagnostics import Observer, auc, train_and_measure
 from pmf_minimal.training import fit
 
 CONFIG = PRESETS["quick"].but(

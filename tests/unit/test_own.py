@@ -13,10 +13,11 @@ from PIL import Image
 from toys import random_pair, tiny
 
 from pmf_minimal import own
-from pmf_minimal.blocks import Similarities
-from pmf_minimal.cli import main
+from pmf_minimal.scale.blockwise import Similarities
+from pmf_minimal.cli.main import main
 from pmf_minimal.config import PMFConfig
-from pmf_minimal.datasets import errors, frames, rdf
+from pmf_minimal.datasets import errors
+from pmf_minimal.own import rdf, tables
 from pmf_minimal.graphs import DataError, GraphPair
 from pmf_minimal.training import fit
 
@@ -25,7 +26,7 @@ LABEL = "<http://www.w3.org/2000/01/rdf-schema#label>"
 
 def tables(prefix, n=12, **more):
     triples = pd.DataFrame([(f"{prefix}{i}", "next", f"{prefix}{(i + 1) % n}") for i in range(n)])
-    return frames.Tables(triples, names={f"{prefix}{i}": f"name {i}" for i in range(n)}, **more)
+    return tables.Tables(triples, names={f"{prefix}{i}": f"name {i}" for i in range(n)}, **more)
 
 
 def test_frames():
@@ -34,7 +35,7 @@ def test_frames():
         tables("a", features={"text": text}),
         tables("b", features={"text": text.set_axis([f"b{i}" for i in range(12)])}),
     )
-    graphs = frames.from_frames(left, right, [("a0", "b0"), ("a5", "b5")])
+    graphs = tables.from_frames(left, right, [("a0", "b0"), ("a5", "b5")])
     assert graphs.uris[:2] == ["a0", "a1"] and graphs.pairs.tolist() == [[0, 12], [5, 17]]
     assert graphs.entity_names[3] == "name 3"
     assert set(graphs.modalities) == {"structure", "relation", "char", "text"}
@@ -47,7 +48,7 @@ def test_frames():
 )
 def test_bad_pairs(pairs, kind, words):
     with pytest.raises(kind, match=words):
-        frames.from_frames(tables("a"), tables("b"), pairs)
+        tables.from_frames(tables("a"), tables("b"), pairs)
 
 
 @pytest.mark.parametrize(
@@ -67,14 +68,14 @@ def test_bad_files_of_pairs(tmp_path, text, kind, words):
     (tmp_path / "seeds.csv").write_text(text)
     sides = tables("a"), tables("b")
     with pytest.raises(kind, match=words):
-        frames.from_frames(*sides, frames.read_pairs(tmp_path / "seeds.csv", *sides))
+        tables.from_frames(*sides, tables.read_pairs(tmp_path / "seeds.csv", *sides))
 
 
 def test_a_pair_of_entities_without_triples_is_no_heading(tmp_path):
     """They occur among the attributes alone."""
     (tmp_path / "seeds.csv").write_text("a98,b98\na0,b0\n")
     sides = [tables(s, attributes=pd.DataFrame([[f"{s}98", "age"]])) for s in "ab"]
-    assert len(frames.from_frames(*sides, frames.read_pairs(tmp_path / "seeds.csv", *sides)).pairs) == 2
+    assert len(tables.from_frames(*sides, tables.read_pairs(tmp_path / "seeds.csv", *sides)).pairs) == 2
 
 
 @pytest.mark.parametrize(
@@ -83,15 +84,15 @@ def test_a_pair_of_entities_without_triples_is_no_heading(tmp_path):
 def test_bad_names_of_features(name, why):
     text = pd.DataFrame(np.ones((1, 2)), index=["a0"])
     with pytest.raises(errors.BadFeatures, match=f"{name}.*{why}"):
-        frames.from_frames(tables("a", features={name: text}), tables("b", features={name: text}))
+        tables.from_frames(tables("a", features={name: text}), tables("b", features={name: text}))
 
 
 def test_features_called_image():
     """Vectors of one's own pictures, unless the package makes some from files."""
     text = [{"image": pd.DataFrame(np.ones((1, 2)), index=[f"{s}0"])} for s in "ab"]
-    assert "image" in frames.from_frames(tables("a", features=text[0]), tables("b", features=text[1])).features
+    assert "image" in tables.from_frames(tables("a", features=text[0]), tables("b", features=text[1])).features
     with pytest.raises(errors.BadFeatures, match="reserved where there are pictures"):
-        frames.from_frames(tables("a", features=text[0]), tables("b", features=text[1], images={"b1": "b.png"}))
+        tables.from_frames(tables("a", features=text[0]), tables("b", features=text[1], images={"b1": "b.png"}))
 
 
 def test_modalities_of_your_own():
@@ -138,16 +139,16 @@ def test_pictures_stay_inside(tmp_path):
 def test_folder(tmp_path):
     (tmp_path / "triples.csv").write_text("head,relation,tail\na,r,b\n")
     (tmp_path / "names.tsv").write_text("entity\tname\na\tAnna\n")
-    assert frames.read_folder(tmp_path).names == {"a": "Anna"}
+    assert tables.read_folder(tmp_path).names == {"a": "Anna"}
     (tmp_path / "triples.csv").write_text("head,relation,tail\na,r,b\na,r\n")
     with pytest.raises(errors.MalformedLine, match="triples.csv:3"):
-        frames.read_folder(tmp_path)
+        tables.read_folder(tmp_path)
 
 
 def test_features_are_no_pickle(tmp_path):
     np.savez(tmp_path / "x.npz", ids=np.array(["a"], dtype=object), features=np.ones((1, 2)))
     with pytest.raises(errors.DamagedFile):
-        frames.read_features(tmp_path / "x.npz")
+        tables.read_features(tmp_path / "x.npz")
 
 
 def test_wilson():
@@ -352,13 +353,13 @@ def vectors(path, ids, width=2):
 
 
 def from_folders(*paths):
-    return frames.from_frames(*map(frames.read_graph, paths), progress=False)
+    return tables.from_frames(*map(tables.read_graph, paths), progress=False)
 
 
 @pytest.mark.parametrize("table", ["names_csv", "attributes_csv", "images_csv"])
 def test_ids_of_another_numbering(tmp_path, table):
     """They would become entities of their own, and the names of nobody."""
-    heading = ",".join(frames._COLUMNS[table.removesuffix("_csv")])
+    heading = ",".join(tables._COLUMNS[table.removesuffix("_csv")])
     left, right = folders(tmp_path, **{table: heading + "\n" + "".join(f"http://{{0}}/{i},x{i}\n" for i in range(12))})
     with pytest.raises(
         errors.UnknownId, match=rf"{table[:5]}.*csv: 12 of 12 ids, such as 'http://l/0', .*; give the ids"
@@ -408,14 +409,14 @@ def test_features_in_the_wrong_place(tmp_path):
 
 def test_files_that_are_not_read_are_named(tmp_path):
     left, right = folders(tmp_path, labels_csv="entity,name\nl0,x\n", Names_csv="entity,name\nl0,x\n")
-    note = frames.read_graph(left).notes[0]
+    note = tables.read_graph(left).notes[0]
     assert "Names.csv, labels.csv not read" in note and "triples, attributes, names, images" in note
     (left / "triples.csv").rename(left / "Triples.CSV")
     with pytest.raises(errors.MissingFile, match="no triples.csv .* only Names.csv, Triples.CSV, labels.csv"):
-        frames.read_graph(left)
+        tables.read_graph(left)
     (left / "g.ttl").write_text("")
     with pytest.raises(errors.MissingFile, match="give the RDF file itself"):
-        frames.read_graph(left)
+        tables.read_graph(left)
 
 
 def test_a_graph_without_triples(tmp_path):
@@ -433,7 +434,7 @@ def test_a_graph_without_triples(tmp_path):
 def test_blanks_and_repetitions_in_tables(tmp_path):
     (tmp_path / "triples.csv").write_text('head, relation ,tail\na, r, b\n a,r,b\nb, "r", "c, d"\n')
     (tmp_path / "names.csv").write_text("entity,name\na, Anna \n")
-    graph = frames.read_folder(tmp_path)
+    graph = tables.read_folder(tmp_path)
     assert graph.triples.to_numpy().tolist() == [["a", "r", "b"], ["b", "r", "c, d"]] and graph.names == {"a": "Anna"}
     assert "1 triples repeat an earlier one" in graph.notes[0]
 
@@ -450,16 +451,16 @@ def test_blanks_and_repetitions_in_tables(tmp_path):
 def test_another_heading(tmp_path, file, heading, words):
     (tmp_path / file).write_text(f"{heading}\na,b,c\n")
     with pytest.raises(errors.MalformedLine, match=words):
-        frames.read_table(tmp_path / file, ("head", "relation", "tail"))
+        tables.read_table(tmp_path / file, ("head", "relation", "tail"))
 
 
 def test_columns_in_another_order(tmp_path):
     (tmp_path / "t.csv").write_text("year,tail,head,relation\n1,b,a,r\n")
-    table = frames.read_table(tmp_path / "t.csv", ("head", "relation", "tail"))
+    table = tables.read_table(tmp_path / "t.csv", ("head", "relation", "tail"))
     assert [*table.columns, *table.iloc[0]] == ["head", "relation", "tail", "year", "a", "r", "b", "1"]
     (tmp_path / "s.csv").write_text("note,right,left\nx,b0,a0\nx,b1,a1\nx,b1,a1\n")
     sides = tables("a"), tables("b")
-    graphs = frames.from_frames(*sides, frames.read_pairs(tmp_path / "s.csv", *sides))
+    graphs = tables.from_frames(*sides, tables.read_pairs(tmp_path / "s.csv", *sides))
     assert graphs.pairs.tolist() == [[0, 12], [1, 13]]
     assert graphs.notes == ["1 known pairs repeat an earlier one and are left out"]
 
@@ -467,23 +468,23 @@ def test_columns_in_another_order(tmp_path):
 def test_paths_that_are_no_graph(tmp_path):
     left, _ = folders(tmp_path)
     with pytest.raises(errors.MissingFile, match="lefft: .* does not exist"):
-        frames.read_graph(tmp_path / "lefft")
+        tables.read_graph(tmp_path / "lefft")
     with pytest.raises(errors.DamagedFile, match="give the folder that holds it"):
-        frames.read_graph(left / "triples.csv")
+        tables.read_graph(left / "triples.csv")
     (tmp_path / "g.TTL").write_text("<http://a> <http://b> <http://c> .\n")
-    assert len(frames.read_graph(tmp_path / "g.TTL").triples) == 1
+    assert len(tables.read_graph(tmp_path / "g.TTL").triples) == 1
 
 
 def test_same_as_in_either_direction(tmp_path):
     sides = tables("http://a/"), tables("http://b/")
     same = [("http://a/0", "http://b/0"), ("http://b/1", "http://a/1"), ("http://b/0", "http://a/0")]
     (tmp_path / "s.nt").write_text(rdf.write_same_as(same))
-    assert frames.from_frames(*sides, frames.read_pairs(tmp_path / "s.nt", *sides)).pairs.tolist() == [[0, 12], [1, 13]]
+    assert tables.from_frames(*sides, tables.read_pairs(tmp_path / "s.nt", *sides)).pairs.tolist() == [[0, 12], [1, 13]]
 
 
 @pytest.mark.parametrize("count, fits", [(9, False), (10, True)])
 def test_how_few_pairs_are_enough(count, fits):
-    graphs = frames.from_frames(tables("a"), tables("b"), [(f"a{i}", f"b{i}") for i in range(count)])
+    graphs = tables.from_frames(tables("a"), tables("b"), [(f"a{i}", f"b{i}") for i in range(count)])
     if fits:
         dealt = own.deal(graphs, 0, 0.3)
         assert len(dealt.train) == 7 and len(dealt.valid) == 3

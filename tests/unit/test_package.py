@@ -40,7 +40,7 @@ def test_both_kinds_carry_every_file(dist):
 
 
 def test_data_and_types_are_among_them():
-    assert "pmf_minimal/py.typed" in FILES and "pmf_minimal/data/cards/ablations.yaml" in FILES
+    assert "pmf_minimal/py.typed" in FILES and "pmf_minimal/experiments/cards/ablations.yaml" in FILES
     assert "pmf_minimal/datasets/data/emoji/fr_en/images.npz" in FILES
 
 

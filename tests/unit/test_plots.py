@@ -8,7 +8,7 @@ import pytest
 from bs4 import BeautifulSoup
 from matplotlib import pyplot as plt
 
-from pmf_minimal import plots
+from pmf_minimal.teaching import plots
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import torch
 from torch.nn.functional import cosine_similarity, normalize
 from toys import doubles, random_doubles, same
 
-from pmf_minimal import blocks, relevance
+from pmf_minimal import relevance
+from pmf_minimal.scale import blockwise
 
 
 def loop(left, right):
@@ -20,7 +21,7 @@ def loop(left, right):
 @pytest.mark.parametrize("sizes", [(7, 5), (1, 4), (6, 1), (4, 9)])
 @pytest.mark.parametrize("block", [1, 12, 100])
 def test_best_match(monkeypatch, sizes, block):
-    monkeypatch.setattr(blocks, "CELLS", block)
+    monkeypatch.setattr(blockwise, "CELLS", block)
     left, right = random_doubles(sizes[0], 3, seed=1), random_doubles(sizes[1], 3, seed=2)
     right[0] = 2 * left[-1]  # a perfect match, and a tie where there is only one
     for found, expected in zip(relevance.best_match(left, right), loop(left, right), strict=True):
@@ -31,7 +32,7 @@ def test_best_match(monkeypatch, sizes, block):
 def test_in_blocks_as_dense(monkeypatch, dtype, tolerance):
     left, right = random_doubles(300, 64, seed=1).to(dtype), random_doubles(250, 64, seed=2).to(dtype)
     dense = normalize(left.double()) @ normalize(right.double()).T
-    monkeypatch.setattr(blocks, "CELLS", 7 * 250)
+    monkeypatch.setattr(blockwise, "CELLS", 7 * 250)
     alpha_left, alpha_right = relevance.best_match(left, right)
     assert alpha_left.dtype == dtype
     same(alpha_left.double(), dense.amax(dim=1), tolerance)
@@ -101,7 +102,8 @@ LIMITED = """
 import resource
 from pathlib import Path
 import torch
-from pmf_minimal import blocks, relevance
+from pmf_minimal import relevance
+from pmf_minimal.scale import blockwise
 torch.set_num_threads(1)  # each thread would reserve address space of its own
 h = torch.randn(40_000, 2)
 size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()

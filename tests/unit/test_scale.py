@@ -10,9 +10,9 @@ import pytest
 import torch
 from toys import random_pair, same, tiny
 
-from pmf_minimal import approximate, blocks, memory
-from pmf_minimal.alignment import greedy
-from pmf_minimal.blocks import Similarities
+from pmf_minimal.scale import approximate, blockwise, memory
+from pmf_minimal.matching import greedy
+from pmf_minimal.scale.blockwise import Similarities
 from pmf_minimal.encoders import Neighbours, StructureEncoder
 from pmf_minimal.graphs import DataError
 from pmf_minimal.training import Training, fit
@@ -22,7 +22,7 @@ SHARED = """
 import sys
 import torch
 from toys import random_pair, tiny
-from pmf_minimal import distributed
+from pmf_minimal.scale import distributed
 from pmf_minimal.training import fit
 distributed.start()
 rank, processes = distributed.place()
@@ -60,7 +60,7 @@ def test_two_processes_learn_what_one_learns(shared):
 
 
 def test_more_processes_than_batches_in_a_step_are_refused(monkeypatch):
-    monkeypatch.setattr("pmf_minimal.distributed.place", lambda: (0, 2))
+    monkeypatch.setattr("pmf_minimal.scale.distributed.place", lambda: (0, 2))
     with pytest.raises(DataError, match="accumulation=1: 2 processes"):
         fit(random_pair().split(0), tiny(), "cpu", progress=False)
 
@@ -167,7 +167,7 @@ def test_an_index_finds_most_neighbours(near_twins):
 
 def test_matching_through_an_index(near_twins):
     exact = {tuple(pair) for pair in greedy(near_twins.whole).tolist()}
-    found = blocks.match(near_twins, "approximate")
+    found = blockwise.match(near_twins, "approximate")
     assert len(found) == len(found[:, 0].unique()) == len(found[:, 1].unique())
     assert len(exact & {tuple(pair) for pair in found.tolist()}) > 0.85 * len(exact)
 
@@ -180,7 +180,7 @@ def test_greedy_among_candidates_by_hand():
 def test_what_an_index_cannot_do_is_said(monkeypatch):
     left = torch.rand(5, 2)
     with pytest.raises(DataError, match="set similarity=cosine"):
-        blocks.match(Similarities(left, left, "euclidean"), "approximate")
+        blockwise.match(Similarities(left, left, "euclidean"), "approximate")
     honest = builtins.__import__
 
     def without_faiss(name, *rest, **more):
@@ -190,4 +190,4 @@ def test_what_an_index_cannot_do_is_said(monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", without_faiss)
     with pytest.raises(DataError, match=r"pip install \"pmf-minimal\[ann\]\""):
-        blocks.match(Similarities(left, left), "approximate")
+        blockwise.match(Similarities(left, left), "approximate")

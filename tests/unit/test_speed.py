@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pmf_minimal import speed
+from pmf_minimal.experiments.runner import speed
 
 
 def test_exponent():

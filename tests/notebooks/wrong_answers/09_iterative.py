@@ -14,7 +14,7 @@ WRONG = [
     ],
     [
         (
-            "from pmf_minimal.alignment import mutual\ndef estimated_precision(s, right):\n    r, c = mutual(s).T\n    return (right[r] == c).sum() / len(s)",
+            "from pmf_minimal.matching import mutual\ndef estimated_precision(s, right):\n    r, c = mutual(s).T\n    return (right[r] == c).sum() / len(s)",
             "Divide by the mutual pairs",
         ),
         (
@@ -29,7 +29,7 @@ WRONG = [
             "both directions must hold",
         ),
         (
-            "from pmf_minimal.alignment import mutual\ndef still_mutual(a, s):\n    return mutual(s)",
+            "from pmf_minimal.matching import mutual\ndef still_mutual(a, s):\n    return mutual(s)",
             "only those among",
         ),
     ],

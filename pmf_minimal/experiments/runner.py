@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from pmf_minimal.config import PMFConfig
 from pmf_minimal.datasets import load
-from pmf_minimal.observer import train_and_measure
+from pmf_minimal.experiments.diagnostics import train_and_measure
 from pmf_minimal.training import pick_device
 
 #: Modules that decide what a run yields, besides data and configuration.

@@ -15,9 +15,9 @@ from PIL import Image
 from pmf_minimal.datasets import faults
 from pmf_minimal.graphs import DataError, GraphPair
 
-DATA = Path(__file__).parent / "data" / "emoji"
+DATA = Path(__file__).parents[1] / "data" / "emoji"
 SUMS = "SHA256SUMS"
-MEND = "get the file again, or build the data anew with `python -m pmf_minimal.datasets.emoji_build`"
+MEND = "get the file again, or build the data anew with `python -m pmf_minimal.datasets.emoji.build`"
 
 PAIRS = {pair: tuple(pair.split("_")) for pair in ("fr_en", "ja_en", "zh_en", "de_en")}
 VENDORS = {"en": "twemoji", "fr": "noto", "zh": "noto", "ja": "fluent", "de": "fluent"}

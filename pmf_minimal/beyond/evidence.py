@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from pmf_minimal.blocks import Similarities, parts
+from pmf_minimal.scale.blockwise import Similarities, parts
 from pmf_minimal.config import PMFConfig
 from pmf_minimal.graphs import GraphPair
 from pmf_minimal.relevance import best_match

@@ -8,12 +8,12 @@ from scipy.stats import mannwhitneyu, spearmanr
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from pmf_minimal import blocks
+from pmf_minimal.scale import blockwise
 from pmf_minimal.aligner import Aligner
-from pmf_minimal.blocks import Similarities
+from pmf_minimal.scale.blockwise import Similarities
 from pmf_minimal.config import PMFConfig
 from pmf_minimal.evaluation import evaluate
-from pmf_minimal.evidence import BEFORE, Evidence, frozen, standing
+from pmf_minimal.beyond.evidence import BEFORE, Evidence, frozen, standing
 from pmf_minimal.fusion import fuse
 from pmf_minimal.graphs import GraphPair
 from pmf_minimal.metrics import figures, ranks
@@ -196,7 +196,7 @@ def step_by_step(model: Aligner, graphs: GraphPair, csls_k: int = 3) -> dict[str
 
 
 def _both_ways(s: Similarities, rows: Tensor) -> float:
-    return sum(figures(*blocks.ranks(t, rows, rows))["Hits@1"] for t in (s, s.T)) / 2
+    return sum(figures(*blockwise.ranks(t, rows, rows))["Hits@1"] for t in (s, s.T)) / 2
 
 
 def _f1(precision: float, recall: float) -> float:

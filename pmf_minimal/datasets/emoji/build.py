@@ -1,4 +1,4 @@
-"""Builds the emoji graphs: ``python -m pmf_minimal.datasets.emoji_build --packages FOLDER --out FOLDER``.
+"""Builds the emoji graphs: ``python -m pmf_minimal.datasets.emoji.build --packages FOLDER --out FOLDER``.
 
 FOLDER of packages is a ``node_modules`` with ``emojibase-data`` 17.0.0, ``@iconify-json/twemoji``,
 ``@iconify-json/noto``, ``@iconify-json/fluent-emoji-flat`` and ``@iconify-json/logos``. Two runs on one machine give
@@ -16,8 +16,8 @@ import click
 import numpy as np
 
 from pmf_minimal.datasets.emoji import PAIRS, SUMS, VENDORS
-from pmf_minimal.datasets.emoji_draw import Projection, Vendor, features, logos, write_sheet
-from pmf_minimal.datasets.emoji_facts import Graph, read_graph
+from pmf_minimal.datasets.emoji.draw import Projection, Vendor, features, logos, write_sheet
+from pmf_minimal.datasets.emoji.facts import Graph, read_graph
 
 WIDTH = 64  # numbers per image feature
 

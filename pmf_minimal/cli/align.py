@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pmf_minimal.cli_data import InputError, claim, user_errors
+from pmf_minimal.cli.data import InputError, claim, user_errors
 
 # Whatever needs PyTorch is imported where it is used: --help answers at once.
 
@@ -38,15 +38,15 @@ def _sides(command):
 
 
 def _read(left, right, features, seeds=None):
-    from pmf_minimal.datasets import frames
+    from pmf_minimal.own import tables
 
-    tables = [frames.read_graph(path) for path in (left, right)]
+    tables = [tables.read_graph(path) for path in (left, right)]
     for name, *files in features:
         for side, file in zip(tables, files, strict=True):
-            side.features = {**side.features, name: frames.read_features(Path(file))}
+            side.features = {**side.features, name: tables.read_features(Path(file))}
             side.files[name] = Path(file)
-    pairs = frames.read_pairs(seeds, *tables) if seeds else []
-    graphs = frames.from_frames(*tables, pairs, f"{left.name} and {right.name}")
+    pairs = tables.read_pairs(seeds, *tables) if seeds else []
+    graphs = tables.from_frames(*tables, pairs, f"{left.name} and {right.name}")
     for note in graphs.notes:
         click.echo(f"Note: {note}", err=True)
     return graphs
@@ -129,7 +129,8 @@ def align(left, right, features, precision, out, seeds, start, epochs, seed, dev
         raise InputError("--seeds and --start: not both; known pairs make guessed ones needless")
     if not seeds and not start:
         raise InputError("give known pairs with --seeds FILE, or --start names or images without any")
-    from pmf_minimal import own, results
+    from pmf_minimal import own
+    from pmf_minimal.scale import run_folder
     from pmf_minimal.training import fit, pick_device
 
     precision = 0.9 if precision is None else precision
@@ -150,7 +151,7 @@ def align(left, right, features, precision, out, seeds, start, epochs, seed, dev
     with user_errors():
         run = fit(graphs, config, device)
         alignment = own.Alignment(run)
-        kept = results.save_alignment(run, alignment, out, precision)
+        kept = run_folder.save_alignment(run, alignment, out, precision)
     _tell(alignment, kept, precision, out)
 
 
@@ -163,12 +164,13 @@ def predict(run, left, right, features, precision, out):
     Writes matches.csv, matches.nt and thresholds.csv as align did, for another --precision if you like, and
     embeddings.npz: ids, and a row per entity for each modality and for joint.
     """
-    from pmf_minimal import own, results
+    from pmf_minimal import own
+    from pmf_minimal.scale import run_folder
 
     out = _fresh(out)
     with user_errors():
         found, asked = own.restore(run, _read(left, right, features))
         alignment = own.Alignment(found)
         precision = asked if precision is None else precision
-        kept = results.save_prediction(alignment, out, precision)
+        kept = run_folder.save_prediction(alignment, out, precision)
     _tell(alignment, kept, precision, out)

@@ -18,7 +18,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from pmf_minimal.datasets.emoji import TILE
-from pmf_minimal.datasets.emoji_facts import plain
+from pmf_minimal.datasets.emoji.facts import plain
 from pmf_minimal.datasets.vision import efficientnet, embed
 
 PACKAGES = {"twemoji": "twemoji", "noto": "noto", "fluent": "fluent-emoji-flat"}

@@ -453,7 +453,7 @@ def inside(folder: Path, path: str) -> Path:
 
 
 def read_graph(path: Path) -> Tables:
-    """One graph from a folder of tables or an RDF file (see :mod:`pmf_minimal.datasets.rdf`)."""
+    """One graph from a folder of tables or an RDF file (see :mod:`pmf_minimal.own.rdf`)."""
     if path.is_dir():
         return read_folder(path)
     if not path.exists():
@@ -479,7 +479,7 @@ def read_pairs(path: Path, left: Tables, right: Tables) -> pd.DataFrame:
     """
     known = [{*_entities(tables)} for tables in (left, right)]
     if path.suffix.lower() in (".nt", ".ttl"):
-        from pmf_minimal.datasets import rdf
+        from pmf_minimal.own import rdf
 
         stated = rdf.same_as(path)
         straight = [a in known[0] and b in known[1] for a, b in stated]

@@ -15,10 +15,10 @@ import yaml
 from scipy import stats
 
 from pmf_minimal.config import PRESETS
-from pmf_minimal.experiments import Cell, made_up
+from pmf_minimal.experiments.runner import Cell, made_up
 from pmf_minimal.graphs import DataError
 
-CARDS = Path(__file__).parent / "data" / "cards"
+CARDS = Path(__file__).parent / "cards"
 LEVEL = 0.05  # of all comparisons of a claim together
 MARGIN = 0.02  # Hits@1 that counts as no difference, unless the card says otherwise
 RESULTS = "\n# Computed from the runs; written by `python -m pmf_minimal experiment`.\n"

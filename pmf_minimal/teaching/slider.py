@@ -17,7 +17,7 @@ from IPython.display import HTML
 from pandas.api.types import is_numeric_dtype
 from PIL import Image
 
-from pmf_minimal.plots import COLOURS, _face
+from pmf_minimal.teaching.plots import COLOURS, _face
 
 # The plot, in units of the SVG's own; shown as wide as there is room, up to a quarter larger.
 LEFT, TOP, WIDTH, HEIGHT = 40, 12, 424, 196

@@ -15,11 +15,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from pmf_minimal.aligner import build
-from pmf_minimal.blocks import Similarities, match, parts
+from pmf_minimal.scale.blockwise import Similarities, match, parts
 from pmf_minimal.config import PRESETS, PMFConfig
 from pmf_minimal.datasets.errors import DamagedFile, MissingFile
-from pmf_minimal.datasets.rdf import write_same_as
-from pmf_minimal.evidence import Evidence
+from pmf_minimal.own.rdf import write_same_as
+from pmf_minimal.beyond.evidence import Evidence
 from pmf_minimal.formats import FORMAT, check
 from pmf_minimal.graphs import DataError, GraphPair
 from pmf_minimal.training import Run

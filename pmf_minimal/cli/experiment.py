@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pmf_minimal.cli_data import InputError, user_errors
+from pmf_minimal.cli.data import InputError, user_errors
 
 
 @click.command()
@@ -34,8 +34,8 @@ def experiment(cards, more, cache, jobs, dask, root, device, out, store):
     What comes out for a card of the book is compared with what is stored: where the 95 % intervals do not overlap, the
     command says so and ends with status 1.
     """
-    from pmf_minimal import cards as book
-    from pmf_minimal import experiments
+    from pmf_minimal.experiments.runner import cards as book
+    from pmf_minimal.experiments.runner import runner
 
     differ = 0
     for name in cards or book.names():
@@ -46,7 +46,7 @@ def experiment(cards, more, cache, jobs, dask, root, device, out, store):
             except ValueError as error:
                 raise InputError(str(error)) from None
             click.echo(f"{card['title']}: {len(grid)} runs")
-            table, epochs = experiments.run(grid, cache, jobs=jobs, dask=dask, root=root, device=device)
+            table, epochs = runner.run(grid, cache, jobs=jobs, dask=dask, root=root, device=device)
         for claim in card["claims"]:
             verdict, rows = book.judge(table, claim)
             counts = ", ".join(f"{n} {k}" for k, n in rows["outcome"].value_counts().items()) if len(rows) else ""

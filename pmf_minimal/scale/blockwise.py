@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from pmf_minimal import alignment, approximate, metrics
+from pmf_minimal import matching, metrics
+from pmf_minimal.scale import approximate
 from pmf_minimal.graphs import DataError
-from pmf_minimal.memory import check_optimal
+from pmf_minimal.scale.memory import check_optimal
 
 #: Numbers in a block: 64 MB in float32. Time does not fall any more with larger ones.
 CELLS = 2**24
@@ -28,12 +29,12 @@ def parts(rows: int, width: int) -> list[slice]:
 
 
 class Similarities:
-    """:func:`alignment.similarity` of two sets of vectors, of which any block of rows can be had.
+    """:func:`matching.similarity` of two sets of vectors, of which any block of rows can be had.
 
     CSLS takes from every cell what belongs to its row and its column; these means are found by one pass per round.
 
     Args:
-        left, right, kind, csls_k, csls_rounds: as for :func:`alignment.similarity`.
+        left, right, kind, csls_k, csls_rounds: as for :func:`matching.similarity`.
 
     Attributes:
         shape: (n, n').
@@ -141,7 +142,7 @@ def ranks(similarities: Similarities, rows: Tensor, columns: Tensor) -> tuple[Te
 
 
 def match(similarities: Similarities, how: str = "greedy") -> Tensor:
-    """:func:`alignment.match`, int64 ``[P, 2]``; only ``optimal`` needs the whole matrix.
+    """:func:`matching.match`, int64 ``[P, 2]``; only ``optimal`` needs the whole matrix.
 
     Raises:
         DataError: there is no room for it, and the message says for how many there is; or ``approximate`` lacks faiss.
@@ -151,7 +152,7 @@ def match(similarities: Similarities, how: str = "greedy") -> Tensor:
     if how == "optimal":
         check_optimal(*similarities.shape)
     if similarities.single or how == "optimal":
-        return alignment.match(similarities.whole, how)
+        return matching.match(similarities.whole, how)
     known = {"greedy": greedy, "greedy_in_order": greedy_in_order, "mutual": mutual, "row": best_of_each_row}
     return known[how](similarities)
 
@@ -177,7 +178,7 @@ def best_of_each_row(similarities: Similarities) -> Tensor:
 
 
 def mutual(similarities: Similarities) -> Tensor:
-    """:func:`alignment.mutual` by one pass."""
+    """:func:`matching.mutual` by one pass."""
     column, _, row, _ = _best(similarities)
     rows = torch.arange(len(column), device=column.device)
     both = row[column] == rows
@@ -185,7 +186,7 @@ def mutual(similarities: Similarities) -> Tensor:
 
 
 def greedy_in_order(similarities: Similarities) -> Tensor:
-    """:func:`alignment.greedy_in_order`, block after block."""
+    """:func:`matching.greedy_in_order`, block after block."""
     count, device = min(similarities.shape), similarities.left.device
     column = torch.empty(count, dtype=torch.long, device=device)
     taken = torch.zeros(similarities.shape[1], dtype=torch.bool, device=device)
@@ -193,13 +194,13 @@ def greedy_in_order(similarities: Similarities) -> Tensor:
         rows = slice(rows.start, min(rows.stop, count))
         if rows.start < count:
             block = block[: rows.stop - rows.start].masked_fill(taken, -torch.inf)
-            column[rows] = alignment.greedy_in_order(block)[:, 1]
+            column[rows] = matching.greedy_in_order(block)[:, 1]
             taken[column[rows]] = True
     return torch.stack([torch.arange(count, device=device), column], dim=1)
 
 
 def greedy(similarities: Similarities) -> Tensor:
-    """:func:`alignment.greedy` with memory that grows with n + n'.
+    """:func:`matching.greedy` with memory that grows with n + n'.
 
     Every entity knows its best among those of the other side that are free. A round takes all pairs that are each other's
     best; then only those look again whose best was taken.

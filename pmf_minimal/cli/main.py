@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
-from pmf_minimal.cli_data import InputError, claim, data, user_errors
-from pmf_minimal.cli_experiment import experiment
-from pmf_minimal.cli_own import align, predict
+from pmf_minimal.cli.data import InputError, claim, data, user_errors
+from pmf_minimal.cli.experiment import experiment
+from pmf_minimal.cli.align import align, predict
 
 # Whatever needs PyTorch is imported where it is used: --help answers at once.
 
@@ -69,7 +69,7 @@ def train(dataset, model, preset, changes, seed, root, images, vectors, device, 
       model.safetensors  the weights of the best epoch, with relevance and frozen features
       config.json        every setting
     """
-    from pmf_minimal import distributed, results
+    from pmf_minimal.scale import distributed, run_folder
     from pmf_minimal.aligner import find, published
     from pmf_minimal.config import PRESETS
     from pmf_minimal.datasets import load
@@ -99,9 +99,9 @@ def train(dataset, model, preset, changes, seed, root, images, vectors, device, 
     if not first:
         return
     with user_errors():
-        metrics = results.save(run, out)
+        metrics = run_folder.save(run, out)
     click.echo(f"\nTest pairs, epoch {run.best_epoch} (chosen by {config.selection} pairs):\n")
-    click.echo(results.table(metrics).to_string(float_format="{:.3f}".format))
+    click.echo(run_folder.table(metrics).to_string(float_format="{:.3f}".format))
     click.echo(f"\nWritten to {out}")
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from pmf_minimal.datasets import lines
 from pmf_minimal.datasets.errors import DamagedFile, EmptyFile, MalformedLine
-from pmf_minimal.datasets.frames import Tables, inside
+from pmf_minimal.own.tables import Tables, inside
 from pmf_minimal.graphs import DataError
 
 FORMATS = {".nt": "nt", ".ttl": "turtle"}

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-STORED = Path(__file__).parent / "data" / "speed.json"
+STORED = Path(__file__).parent / "stored" / "speed.json"
 
 
 def read() -> dict:

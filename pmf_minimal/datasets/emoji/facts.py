@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pmf_minimal.datasets.emoji_words import FUNCTION_WORDS, NAMES
+from pmf_minimal.datasets.emoji.words import FUNCTION_WORDS, NAMES
 
 FREQUENT = 6  # a word is a property name when so many names of emoji contain it …
 FREQUENT_SIGN = 10  # … and so many for a single Chinese character, which says less than a word

@@ -1,0 +1,1 @@
+"""Grids of runs, the claims they test, and what is measured."""

@@ -1,0 +1,1 @@
+"""What long, large or many-process runs need."""
