@@ -41,8 +41,8 @@ class Aligner(nn.Module):
 
     #: How tables and figures call it.
     title = ""
-    #: What ``config.idea = False`` takes away.
-    idea = ""
+    #: What ``config.ablate = True`` takes away.
+    ablated = ""
     #: The modalities that it can use; None for all.
     uses: tuple[str, ...] | None = None
     #: What its authors' code sets, where our training has a field for it.
@@ -87,9 +87,9 @@ class Aligner(nn.Module):
         return LinearEncoder(graphs.features[modality].shape[1], self.config.dim, self.generator, binary=once)
 
     @classmethod
-    def settle(cls, config: PMFConfig) -> PMFConfig:
+    def resolve_config(cls, config: PMFConfig) -> PMFConfig:
         """The configuration without what this model does not have."""
-        return config.but(scoring="off", freezing="off", fusion="none", cross_modality="off", loss_weights="fixed")
+        return config.replace(scoring="off", freezing="off", fusion="none", cross_modality="off", loss_weights="fixed")
 
     def begin_epoch(self, epoch: int, generator: torch.Generator) -> None:
         """Called before each epoch with its number, from 1, and its source of randomness."""
@@ -146,7 +146,7 @@ class Aligner(nn.Module):
         rows, where = pairs.T.ravel().unique(return_inverse=True)
         return self.encode(graphs, rows), rows, *where.split(len(pairs))
 
-    def shared(self, rows: Tensor, left: Tensor, right: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+    def pairs_with_modality(self, rows: Tensor, left: Tensor, right: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
         """Modality -> where the left and the right entity stand, for those pairs of a batch of which both have it.
 
         Modalities of fewer than two such pairs are left out: there is nothing to tell apart.
@@ -173,7 +173,7 @@ class Aligner(nn.Module):
         """
         raise NotImplementedError
 
-    def weigh(self, parts: dict[str, Tensor]) -> Tensor:
+    def total_loss(self, parts: dict[str, Tensor]) -> Tensor:
         """The loss as one number."""
         return sum(parts.values())
 
@@ -219,4 +219,4 @@ def build(graphs: GraphPair, config: PMFConfig) -> Aligner:
 def published(name: str) -> PMFConfig:
     """The settings of a system's own authors, where our training has a field for them; the paper's elsewhere."""
     model = find(name)
-    return model.settle(PRESETS["paper"].but(model=name, **model.published))
+    return model.resolve_config(PRESETS["paper"].replace(model=name, **model.published))

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from pmf_minimal import metrics
-from pmf_minimal.scale import blockwise
 from pmf_minimal.aligner import Aligner
-from pmf_minimal.scale.blockwise import Similarities
-from pmf_minimal.config import PMFConfig
 from pmf_minimal.beyond.evidence import pair_scores
+from pmf_minimal.config import PMFConfig
 from pmf_minimal.graphs import GraphPair
+from pmf_minimal.scale import blockwise
+from pmf_minimal.scale.blockwise import Similarities
 
 
 def evaluate(
@@ -34,8 +34,8 @@ def evaluate(
     for name, h in model.embed(graphs).items():
         if only in (None, name):
             s, rows, columns = candidates(h, graphs, pairs, config, model.temperatures if name == "joint" else None)
-            table[name, "left to right"] = metrics.figures(*blockwise.ranks(s, rows, columns))
-            table[name, "right to left"] = metrics.figures(*blockwise.ranks(s.T, columns, rows))
+            table[name, "left to right"] = metrics.hits_and_mrr(*blockwise.count_better_and_tied(s, rows, columns))
+            table[name, "right to left"] = metrics.hits_and_mrr(*blockwise.count_better_and_tied(s.T, columns, rows))
     return pd.DataFrame(table).T.rename_axis(["embedding", "direction"])
 
 
@@ -67,7 +67,7 @@ def candidate_similarity(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """What :func:`candidates` gives, the similarities as one float ``[n, n']``, where that fits into memory."""
     s, rows, columns = candidates(h, graphs, pairs, config)
-    return s.whole, rows, columns
+    return s.dense, rows, columns
 
 
 def frozen_shares(model: Aligner, graphs: GraphPair) -> dict[str, float]:

@@ -50,7 +50,7 @@ def freeze(embedding: Tensor, active: Tensor) -> Tensor:
     return torch.where(active[:, None], embedding, embedding.detach())
 
 
-def deal_out(relevance: Tensor, present: Tensor, n_left: int, generator: torch.Generator) -> Tensor:
+def shuffle_scores(relevance: Tensor, present: Tensor, n_left: int, generator: torch.Generator) -> Tensor:
     """Control: the same scores, given to random entities of the same graph that have the feature.
 
     As many features are frozen as by the true scores, but which ones carries no information.

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from pmf_minimal.aligner import Aligner
-from pmf_minimal.scale.blockwise import Similarities, match
-from pmf_minimal.config import PMFConfig
 from pmf_minimal.beyond.evidence import Evidence
+from pmf_minimal.config import PMFConfig
 from pmf_minimal.graphs import GraphPair
+from pmf_minimal.scale.blockwise import Similarities, match
 
 #: How probable a pair must be to join the seeds, where the model knows probabilities.
 SURE = 0.9

@@ -124,7 +124,7 @@ def log_matches(left: Tensor, right: Tensor, temperature: float) -> tuple[Tensor
     return hit - torch.log(rows + own_left), hit - torch.log(columns + own_right)
 
 
-def alignment_loss(left: Tensor, right: Tensor, temperature: float, both_directions: str = "joint") -> Tensor:
+def alignment_loss(left: Tensor, right: Tensor, temperature: float, symmetric: str = "joint") -> Tensor:
     """Loss of every pair in one modality, or in the joint embedding.
 
     Eq. (13)  L_CKG = sum over m in M+, sum over (e_i, e_j) in S of -1/2 log( l_CKG(e_i^m, e_j^m) + l_CKG(e_j^m, e_i^m) )
@@ -132,13 +132,13 @@ def alignment_loss(left: Tensor, right: Tensor, temperature: float, both_directi
     Args:
         left, right: float ``[P, d]``; row p of both is one pair.
         temperature: tau.
-        both_directions: ``joint`` as printed, or ``separate`` for half of each direction's own -log (row 27).
+        symmetric: ``joint`` as printed, or ``separate`` for half of each direction's own -log (row 27).
 
     Returns:
         float ``[P]``; the caller takes the mean over pairs and the sum over modalities.
     """
     forth, back = log_matches(left, right, temperature)
-    if both_directions == "joint":
+    if symmetric == "joint":
         return -0.5 * torch.logaddexp(forth, back)
     return -0.5 * (forth + back)
 

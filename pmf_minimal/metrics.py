@@ -9,7 +9,7 @@ from torch import Tensor
 TIE = 1e-6
 
 
-def ranks(similarity: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+def count_better_and_tied(similarity: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
     """Where the right counterpart stands among the candidates.
 
     Args:
@@ -32,7 +32,7 @@ def hits(better: Tensor, equal: Tensor, n: int) -> Tensor:
     b + t, each as likely. So an entity counts the share of those ranks that are at most n.
 
     Args:
-        better, equal: int64 ``[P]`` from :func:`ranks`.
+        better, equal: int64 ``[P]`` from :func:`count_better_and_tied`.
         n: how many ranks count.
 
     Returns:
@@ -45,7 +45,7 @@ def mrr(better: Tensor, equal: Tensor) -> Tensor:
     """Eq. (17)  MRR = mean of 1/rank, the expectation over the order of ties
 
     Args:
-        better, equal: int64 ``[P]`` from :func:`ranks`.
+        better, equal: int64 ``[P]`` from :func:`count_better_and_tied`.
 
     Returns:
         scalar in (0, 1].
@@ -57,12 +57,12 @@ def mrr(better: Tensor, equal: Tensor) -> Tensor:
 
 
 def evaluate(similarity: Tensor, right: Tensor) -> dict[str, float]:
-    """Hits@1, Hits@10 and MRR of one direction; arguments as for :func:`ranks`."""
-    return figures(*ranks(similarity, right))
+    """Hits@1, Hits@10 and MRR of one direction; arguments as for :func:`count_better_and_tied`."""
+    return hits_and_mrr(*count_better_and_tied(similarity, right))
 
 
-def figures(better: Tensor, equal: Tensor) -> dict[str, float]:
-    """Hits@1, Hits@10 and MRR from what :func:`ranks` gives."""
+def hits_and_mrr(better: Tensor, equal: Tensor) -> dict[str, float]:
+    """Hits@1, Hits@10 and MRR from what :func:`count_better_and_tied` gives."""
     return {
         "Hits@1": float(hits(better, equal, 1)),
         "Hits@10": float(hits(better, equal, 10)),

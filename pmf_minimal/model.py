@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from pmf_minimal import freezing, losses, relevance
-from pmf_minimal.beyond import evidence
 from pmf_minimal.aligner import Aligner, register
+from pmf_minimal.beyond import evidence
 from pmf_minimal.config import RELEASED, PMFConfig
 from pmf_minimal.fusion import fuse
 from pmf_minimal.graphs import DataError, GraphPair
@@ -40,7 +40,7 @@ class PMF(Aligner):
     """
 
     title = "PMF"
-    idea = "scores, freezing, fusion by relevance and L_CM"
+    ablated = "scores, freezing, fusion by relevance and L_CM"
     published = RELEASED
 
     def __init__(self, graphs: GraphPair, config: PMFConfig):
@@ -56,12 +56,12 @@ class PMF(Aligner):
         if config.fusion == "evidence":
             self.temperatures = torch.full((len(self.modalities),), config.temperature)
             for w in self.relevance.values():
-                w.mul_(evidence.BEFORE)
-        self._standing: dict[str, Tensor] = {}
+                w.mul_(evidence.PRIOR_RELIABILITY)
+        self._zscores: dict[str, Tensor] = {}
 
     @classmethod
-    def settle(cls, config: PMFConfig) -> PMFConfig:
-        return config if config.idea else super().settle(config)
+    def resolve_config(cls, config: PMFConfig) -> PMFConfig:
+        return super().resolve_config(config) if config.ablate else config
 
     @cached_property
     def alignment_loss(self):
@@ -87,10 +87,10 @@ class PMF(Aligner):
     def calibrate(self, graphs: GraphPair) -> None:
         if self.temperatures is None:
             return
-        if not self._standing:  # of the given features, once for the whole training
+        if not self._zscores:  # of the given features, once for the whole training
             given = {m: graphs.features[m] for m in self.modalities if m in graphs.features}
-            self._standing = evidence.standing(given, graphs)
-        found = evidence.calibrate(self.encode(graphs), graphs, self.config.seed, self._standing)
+            self._zscores = evidence.match_zscores(given, graphs)
+        found = evidence.calibrate(self.encode(graphs), graphs, self.config.seed, self._zscores)
         self.temperatures.copy_(found[0])
         for m, w in found[1].items():
             self.relevance[m].copy_(w)
@@ -116,7 +116,7 @@ class PMF(Aligner):
             else:
                 w = relevance.score(h, present, graphs.n_left, thresholds[m])
             if config.scoring == "random":
-                w = freezing.deal_out(w, present, graphs.n_left, generator)
+                w = freezing.shuffle_scores(w, present, graphs.n_left, generator)
             if not config.thaw:
                 w = w * self.active[m]
             self.get_buffer(f"relevance_{m}").copy_(w)
@@ -146,7 +146,7 @@ class PMF(Aligner):
         has = {m: torch.ones_like(active[m]) for m in h}
         if self.config.missing == "mask":
             has = {m: graphs.presence(m)[rows] for m in h}
-        if self.config.precision == "bfloat16":
+        if self.config.dtype == "bfloat16":
             h = {m: x.bfloat16() for m, x in h.items()}
         # Whose own row of a loss counts. With "row" a frozen feature still is a negative for the others (row 7).
         counts = active if self.config.freezing == "row" else has
@@ -167,10 +167,10 @@ class PMF(Aligner):
             counted = counts[m][i] & counts[m][j]
             # With fewer than two pairs there is nothing to tell apart.
             if len(i) > 1 and counted.any():
-                loss = self.alignment_loss(x[i], x[j], config.temperature, config.both_directions)
+                loss = self.alignment_loss(x[i], x[j], config.temperature, config.symmetric)
                 out[m] = loss[counted].mean()
         joint = self.joint(h, rows)
-        loss = self.alignment_loss(joint[left], joint[right], config.temperature, config.both_directions)
+        loss = self.alignment_loss(joint[left], joint[right], config.temperature, config.symmetric)
         out["joint"] = loss.mean()
         return out
 
@@ -191,7 +191,7 @@ class PMF(Aligner):
                 out[f"{p}-{q}"] = loss[counted].mean()
         return out
 
-    def weigh(self, parts: dict[str, Tensor]) -> Tensor:
+    def total_loss(self, parts: dict[str, Tensor]) -> Tensor:
         """Sum of the losses; with learned weights sum of exp(-s) L + s, s the loss's log-variance (row 12)."""
         if self.config.loss_weights == "learned":
             parts = {n: (-self.log_variance[n]).exp() * x + self.log_variance[n] for n, x in parts.items()}

@@ -17,13 +17,13 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from pmf_minimal.scale import checkpoints, distributed, memory
 from pmf_minimal.aligner import Aligner, build, find
 from pmf_minimal.config import PMFConfig
 from pmf_minimal.evaluation import evaluate, frozen_shares
 from pmf_minimal.freezing import threshold
 from pmf_minimal.graphs import DataError, GraphPair
 from pmf_minimal.iterative import Probation
+from pmf_minimal.scale import checkpoints, distributed, memory
 
 
 @dataclass
@@ -80,7 +80,7 @@ def fit(
     device: str = "auto",
     progress: bool = True,
     checkpoint: Path | None = None,
-    watch: Callable[[Training], None] | None = None,
+    callback: Callable[[Training], None] | None = None,
 ) -> Run:
     """Train a model on two graphs.
 
@@ -92,7 +92,7 @@ def fit(
         progress: show a bar while it runs.
         checkpoint: folder that receives the state after every epoch with a look at the selection pairs. If it
             holds a state, training goes on from there and ends as if it had never stopped. Of several processes the first writes.
-        watch: called with the training after every epoch, to look at it, not to change it.
+        callback: called with the training after every epoch, to look at it, not to change it.
 
     Returns:
         The run, its model on the device.
@@ -102,14 +102,14 @@ def fit(
     """
     if "train" not in graphs:
         graphs = graphs.split(config.seed, config.train_share, config.valid_share)
-    config = find(config.model).settle(config)
+    config = find(config.model).resolve_config(config)
     on = pick_device(device)
-    if config.accumulation < distributed.place()[1]:
+    if config.accumulation < distributed.rank_and_world_size()[1]:
         raise DataError(
-            f"accumulation={config.accumulation}: {distributed.place()[1]} processes share out the batches of a step; "
+            f"accumulation={config.accumulation}: {distributed.rank_and_world_size()[1]} processes share out the batches of a step; "
             "set it to their number or a multiple"
         )
-    config = memory.fitting(config, graphs, on)
+    config = memory.shrink_batch(config, graphs, on)
     training = Training(graphs.to(on), config)
     if checkpoint is not None and checkpoints.exists(checkpoint):
         training.restore(*checkpoints.read(checkpoint, config))
@@ -119,21 +119,21 @@ def fit(
     bar = tqdm(
         total=total, initial=training.epoch, desc="training", unit="epoch", disable=not progress, leave=False, file=out
     )
-    with bar, _one_result():
+    with bar, deterministic():
         while training.epoch < total and not training.stopped:
             try:
                 looked = training.step()
             except torch.OutOfMemoryError:
                 if training.epoch > 1 or config.batch_size < 4:
                     raise
-                config = memory.halved(config)
+                config = memory.halve_batch(config)
                 training = Training(graphs.to(on), config)
                 continue
             bar.update()
-            bar.set_postfix_str(training.remark)
-            if watch is not None:
-                watch(training)
-            if looked and checkpoint is not None and distributed.place()[0] == 0:
+            bar.set_postfix_str(training.status)
+            if callback is not None:
+                callback(training)
+            if looked and checkpoint is not None and distributed.rank_and_world_size()[0] == 0:
                 checkpoints.write(checkpoint, config, *training.state())
     training.model.load_state_dict(training.best)
     training.model.calibrate(training.graphs)
@@ -142,7 +142,7 @@ def fit(
 
 
 @contextmanager
-def _one_result():
+def deterministic():
     """One seed, one result: PyTorch sums gradients of looked-up rows in one order, not in that of its threads."""
     before, filled = torch.are_deterministic_algorithms_enabled(), torch.utils.deterministic.fill_uninitialized_memory
     # On a GPU some sparse operations have no such form; there the setting does what it can.
@@ -158,7 +158,7 @@ def _one_result():
 
 
 @cache
-def _keep_memory() -> None:
+def tune_malloc() -> None:
     """Let the C library keep large blocks for the next step instead of giving them back to the system after each.
 
     A block from the system comes as pages to be zeroed: with the matrices of the losses, a quarter of the time of a
@@ -177,16 +177,16 @@ class Training:
 
     def __init__(self, graphs: GraphPair, config: PMFConfig):
         if graphs.edge_index.device.type == "cpu":
-            _keep_memory()
+            tune_malloc()
         self.graphs, self.config = graphs, config
         self.model = build(graphs, config).to(graphs.edge_index.device)
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
-        self.epoch = self.scorings = self.best_epoch = self.looks = 0
-        self.passed = 0.0  # share of this epoch
+        self.epoch = self.scorings = self.best_epoch = self.stale_validations = 0
+        self.epoch_fraction = 0.0  # share of this epoch
         self.best_value = -math.inf
         self.best = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self.history: list[dict] = []
-        self.stopped, self.remark = False, ""
+        self.stopped, self.status = False, ""
         self.probation = Probation(graphs, config)
         self._rebuild(0)
 
@@ -210,7 +210,7 @@ class Training:
         row |= frozen_shares(self.model, self.graphs)
         looked = self.epoch % config.evaluate_every == 0 or self.epoch == config.epochs + config.iterative_epochs
         if looked:
-            row |= self._look()
+            row |= self._validate()
         self.history.append(row)
         return looked
 
@@ -263,18 +263,18 @@ class Training:
         """Take the steps of an epoch; the rate at its end and the means of the losses of this process's batches."""
         config, values = self.config, []
         steps = self._batches(generator)
-        rank, processes = distributed.place()
+        rank, processes = distributed.rank_and_world_size()
         for number, (pairs, entities) in enumerate(steps, start=1):
             if (number - 1) % config.accumulation % processes == rank:
                 parts = self.model.losses(self.graphs, pairs, entities)
-                loss = self.model.weigh(parts)
+                loss = self.model.total_loss(parts)
                 (loss / config.accumulation).backward()
                 values.append({f"loss {n}": x.detach() for n, x in parts.items()} | {"loss": loss.detach()})
             if number % config.accumulation == 0 or number == len(steps):
                 distributed.sum_gradients(self.parameters)
                 torch.nn.utils.clip_grad_norm_(self.parameters, config.clip)
                 self.optimiser.step()
-                self.passed = number / len(steps)
+                self.epoch_fraction = number / len(steps)
                 self.schedule.step()
                 self.optimiser.zero_grad(set_to_none=True)
         means = pd.DataFrame([{n: float(x) for n, x in v.items()} for v in values]).mean()
@@ -291,7 +291,7 @@ class Training:
         self.total_steps = (end - done) * math.ceil(per_epoch / config.accumulation)
         if config.schedule == "wrong_count":  # row 19: a share of a batch does not count as one
             self.total_steps = int(len(self.probation.train) / config.batch_size * (end - done))
-        self.passed = 0.0
+        self.epoch_fraction = 0.0
         self.optimiser = torch.optim.AdamW(self.parameters, lr=config.lr, weight_decay=config.weight_decay)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, self._rate)
 
@@ -300,13 +300,13 @@ class Training:
             firsts = [1, *self._phases(), self.config.epochs + self.config.iterative_epochs + 1]
             begun = max([first for first in firsts if first <= self.epoch], default=1)
             end = min(first for first in firsts if first > max(1, self.epoch))
-            share = (self.epoch - begun + self.passed) / (end - begun) if self.epoch else 0
+            share = (self.epoch - begun + self.epoch_fraction) / (end - begun) if self.epoch else 0
             return learning_rate(round(share * 1_000_000), 1_000_000, self.config.warmup)
         if self.config.schedule == "cosine":  # pairs added on the way make more steps than planned; the end is the end
             step = min(step, self.total_steps)
         return learning_rate(step, self.total_steps, self.config.warmup)
 
-    def _look(self) -> dict[str, float]:
+    def _validate(self) -> dict[str, float]:
         """Figures on the selection pairs; keeps the best state and stops when nothing gets better."""
         config = self.config
         row, value = {}, float(self.epoch)
@@ -314,18 +314,18 @@ class Training:
         if config.selection != "last" and len(pairs):
             # Against all entities of the other graph: telling the few validation pairs apart would be too easy.
             candidates = "test" if config.selection == "test" else "all"
-            if distributed.place()[0] == 0:
-                figures = evaluate(self.model, self.graphs, pairs, config.but(candidates=candidates), only="joint")
+            if distributed.rank_and_world_size()[0] == 0:
+                figures = evaluate(self.model, self.graphs, pairs, config.replace(candidates=candidates), only="joint")
                 row = {f"{config.selection} {c}": figures[c].mean() for c in ("Hits@1", "MRR")}
-            row = distributed.from_first(row)
+            row = distributed.broadcast_from_rank0(row)
             value = row[f"{config.selection} MRR"]
-            self.remark = f"{config.selection} MRR {value:.3f}"
-        self.looks += 1
+            self.status = f"{config.selection} MRR {value:.3f}"
+        self.stale_validations += 1
         if value > self.best_value:
-            self.best_value, self.best_epoch, self.looks = value, self.epoch, 0
+            self.best_value, self.best_epoch, self.stale_validations = value, self.epoch, 0
             self.best = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         # What is learnt changes with every scoring; only after the last one is a halt a sign.
-        self.stopped = self.looks >= config.patience and self.epoch > config.scoring_end
+        self.stopped = self.stale_validations >= config.patience and self.epoch > config.scoring_end
         return row
 
     def state(self) -> tuple[dict[str, Tensor], dict]:
@@ -340,10 +340,10 @@ class Training:
             "scorings",
             "best_epoch",
             "best_value",
-            "looks",
+            "stale_validations",
             "history",
             "stopped",
-            "remark",
+            "status",
             "total_steps",
         )
         return tensors, {name: getattr(self, name) for name in plain} | {"steps": self.schedule.last_epoch}
@@ -368,6 +368,6 @@ class Training:
             i, name = key.split(".")
             moments.setdefault(int(i), {})[name] = tensor
         self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": moments})
-        self.schedule.last_epoch, self.passed = steps, 1.0
+        self.schedule.last_epoch, self.epoch_fraction = steps, 1.0
         for parameters, base in zip(self.optimiser.param_groups, self.schedule.base_lrs, strict=True):
             parameters["lr"] = base * self.schedule.lr_lambdas[0](steps)

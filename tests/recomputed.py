@@ -11,10 +11,10 @@ from functools import cache
 import torch
 from torch.nn.functional import normalize
 
-from pmf_minimal.experiments.runner import cards
 from pmf_minimal.config import SCALES
 from pmf_minimal.datasets import load
-from pmf_minimal.datasets.faults import spoil
+from pmf_minimal.datasets.faults import corrupt
+from pmf_minimal.experiments import cards
 from pmf_minimal.training import Training, fit
 
 TRAINED, EXACT = 0.02, 0.0006  # all are shown with three decimals
@@ -52,9 +52,9 @@ def best_matches(h, present, n):
 
 def threshold_on_a_finished_run():
     """Chapter 4: 40 % of the pictures are foreign, trained without freezing, then frozen by a threshold."""
-    graphs = spoil(load("emoji/fr_en"), "image", foreign=0.4, seed=0)
-    config = SCALES["quick"].but(
-        dim=32, lr=1e-2, both_directions="separate", cross_modality="off", fusion="keep", threshold_grows=("image",),
+    graphs = corrupt(load("emoji/fr_en"), "image", foreign=0.4, seed=0)
+    config = SCALES["quick"].replace(
+        dim=32, lr=1e-2, symmetric="separate", cross_modality="off", fusion="keep", threshold_grows=("image",),
         relation_counts=True, selection="last", evaluate_every=99, epochs=11, scoring="off", seed=0,
     )  # fmt: skip
     run = fit(graphs, config, "cpu", progress=False)
@@ -80,8 +80,8 @@ def threshold_on_a_finished_run():
 def fusion_run():
     """Chapter 5: embeddings of the first seed, who has what, test pairs."""
     graphs = load("emoji/fr_en")
-    config = SCALES["quick"].but(
-        dim=48, scoring="off", freezing="off", fusion="none", both_directions="separate", epochs=25, seed=0
+    config = SCALES["quick"].replace(
+        dim=48, scoring="off", freezing="off", fusion="none", symmetric="separate", epochs=25, seed=0
     )
     run = fit(graphs, config, "cpu", progress=False)
     return embeddings(run), {m: graphs.presence(m).float() for m in graphs.modalities}, run.graphs.test
@@ -163,7 +163,7 @@ def largest_threshold():
 def film():
     """Chapter 14: Eq. (3), (4) and (6) at the beginning of every epoch of one training."""
     card = cards.read("threshold")
-    config = next(cell.config for cell in cards.cells(card) if cell.variant == "δ up to 0.9").but(seed=0)
+    config = next(cell.config for cell in cards.cells(card) if cell.variant == "δ up to 0.9").replace(seed=0)
     graphs = load("emoji/fr_en", seed=0)
     has, n = graphs.presence("image"), graphs.n_left
     training = Training(graphs.split(0, config.train_share, config.valid_share), config)

@@ -94,7 +94,7 @@ def random_pair(n=30, seed=0):
 def tiny(**changes):
     """Settings for a training of moments."""
     small = dict(dim=8, epochs=6, batch_size=8, scoring_start=2, scoring_end=4, evaluate_every=2, lr=0.01)
-    return PRESETS["paper"].but(**(small | changes))
+    return PRESETS["paper"].replace(**(small | changes))
 
 
 def same(actual, expected, tolerance=1e-9):

@@ -23,20 +23,20 @@ from pmf_minimal.datasets import load
 from pmf_minimal.training import fit
 
 ALL = {"scoring": "off", "fusion": "none", "freezing": "off"}
-BASE = PRESETS["paper"].but(
+BASE = PRESETS["paper"].replace(
     cross_modality="off", relation_counts=True, batch_size=1000, csls_rounds=1, lr=5e-3, epochs=60, evaluate_every=5
 )
 SETTINGS = {
-    "paper's form": BASE.but(cross_modality="joint"),
+    "paper's form": BASE.replace(cross_modality="joint"),
     "without L_CM": BASE,
-    "without L_CM, keep or drop": BASE.but(fusion="keep"),
-    "without L_CM, keep or drop images, delta to .7": BASE.but(
+    "without L_CM, keep or drop": BASE.replace(fusion="keep"),
+    "without L_CM, keep or drop images, delta to .7": BASE.replace(
         fusion="keep", threshold_max=0.7, threshold_grows=("image",)
     ),
-    "nothing frozen": BASE.but(**ALL),
-    "nothing frozen, separate logs in Eq. (13)": BASE.but(**ALL, both_directions="separate"),
-    "nothing frozen, learned weights": BASE.but(**ALL, loss_weights="learned"),
-    "nothing frozen, L_CM": BASE.but(**ALL, cross_modality="joint"),
+    "nothing frozen": BASE.replace(**ALL),
+    "nothing frozen, separate logs in Eq. (13)": BASE.replace(**ALL, symmetric="separate"),
+    "nothing frozen, learned weights": BASE.replace(**ALL, loss_weights="learned"),
+    "nothing frozen, L_CM": BASE.replace(**ALL, cross_modality="joint"),
 }
 
 
@@ -50,7 +50,7 @@ def main():
     rows = []
     runs = [(d, s, n) for d in args.datasets for s in range(args.seeds) for n in SETTINGS]
     for dataset, seed, name in tqdm(runs, unit="run"):
-        run = fit(load(dataset, args.root, args.images), SETTINGS[name].but(seed=seed), progress=False)
+        run = fit(load(dataset, args.root, args.images), SETTINGS[name].replace(seed=seed), progress=False)
         rows.append({"settings": name, "dataset": dataset, "MRR": run.history["valid MRR"].max()})
     table = pd.DataFrame(rows).pivot_table(index="settings", columns="dataset", values="MRR")
     table["mean"] = table.mean(axis=1)

@@ -5,7 +5,7 @@ python book/tools/claims.py                    # after `python -m pmf_minimal ex
 
 from pathlib import Path
 
-from pmf_minimal.experiments.runner import cards
+from pmf_minimal.experiments import cards
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "book" / "claims.md"

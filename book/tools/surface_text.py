@@ -14,19 +14,19 @@ import pandas as pd
 import torch
 
 from pmf_minimal import metrics
-from pmf_minimal.experiments.runner import cards, runner
-from pmf_minimal.matching import similarity
 from pmf_minimal.datasets import load
+from pmf_minimal.experiments import cards, runner
+from pmf_minimal.matching import similarity
 
 DATASET = "dbp15k/zh_en"
 INPUTS = {"without names": ("structure", "relation"), "with names": ("structure", "relation", "char")}
 OUT = Path(__file__).parents[2] / "pmf_minimal" / "experiments" / "stored" / "surface.csv"
 
 
-def systems(seeds: int) -> list[runner.Cell]:
+def systems(seeds: int) -> list[runner.RunSpec]:
     """Every system, with and without names, seed by seed."""
     return [
-        runner.Cell(DATASET, f"{cell.variant}, {inputs}", cell.config.but(modalities=modalities))
+        runner.RunSpec(DATASET, f"{cell.variant}, {inputs}", cell.config.replace(modalities=modalities))
         for cell in cards.cells(cards.read("systems") | {"datasets": [DATASET]})
         for inputs, modalities in INPUTS.items()
         if cell.config.seed < seeds

@@ -19,7 +19,7 @@ looked at. The best rates stand in the card ``systems``. What came out:
 
 from pathlib import Path
 
-from pmf_minimal.experiments.runner import cards, runner
+from pmf_minimal.experiments import cards, runner
 
 RATES = (0.002, 0.008, 0.03, 0.1)
 DATASETS = ("emoji/fr_en", "synthetic/foreign")
@@ -29,7 +29,7 @@ SEEDS = 2
 def main():
     card = cards.read("systems")
     grid = [
-        runner.Cell(cell.dataset, f"{cell.variant}, {rate}", cell.config.but(lr=rate))
+        runner.RunSpec(cell.dataset, f"{cell.variant}, {rate}", cell.config.replace(lr=rate))
         for cell in cards.cells(card)
         for rate in RATES
         if cell.dataset in DATASETS and cell.config.seed < SEEDS

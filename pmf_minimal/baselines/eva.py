@@ -65,7 +65,7 @@ class EVA(Aligner):
     """The joint embedding is the concatenation of softmax(a)_m · h_m with one trainable a for each modality."""
 
     title = "EVA"
-    idea = "trained weights of the modalities (all count alike)"
+    ablated = "trained weights of the modalities (all count alike)"
     published = {
         "missing": "noise", "similarity": "euclidean", "csls_rounds": 1, "valid_share": 0.0, "selection": "last",
         "relation_counts": True, "epochs": 500, "batch_size": 7500, "lr": 5e-4, "weight_decay": 1e-2,
@@ -73,7 +73,7 @@ class EVA(Aligner):
 
     def __init__(self, graphs: GraphPair, config):
         super().__init__(graphs, config)
-        self.raw_weight = nn.Parameter(torch.ones(len(self.modalities)), requires_grad=config.idea)
+        self.raw_weight = nn.Parameter(torch.ones(len(self.modalities)), requires_grad=not config.ablate)
 
     def encoder(self, modality: str, graphs: GraphPair) -> nn.Module:
         if modality == "structure":
@@ -89,7 +89,7 @@ class EVA(Aligner):
         """NCA loss of each modality and of the joint embedding."""
         h, rows, left, right = self.batch(graphs, pairs)
         out = {}
-        for m, (i, j) in self.shared(rows, left, right).items():
+        for m, (i, j) in self.pairs_with_modality(rows, left, right).items():
             out[m] = nca_loss(h[m][i], h[m][j], alpha=5.0 if m == "structure" else 15.0)
         # The joint loss trains the weights alone.
         joint = self.joint({m: x.detach() for m, x in h.items()}, rows)

@@ -56,7 +56,7 @@ class MCLEA(Aligner):
     """Global weights as EVA has them; contrastive losses, and distillation of the joint embedding into each modality."""
 
     title = "MCLEA"
-    idea = "distillation of the joint embedding into each modality"
+    ablated = "distillation of the joint embedding into each modality"
     published = EVA.published | {"batch_size": 512}
 
     def __init__(self, graphs: GraphPair, config):
@@ -71,13 +71,13 @@ class MCLEA(Aligner):
         """L_ICL of each modality and of the joint embedding, L_IAL of each modality."""
         h, rows, left, right = self.batch(graphs, pairs)
         joint, out = self.joint(h, rows), {}
-        for m, (i, j) in self.shared(rows, left, right).items():
+        for m, (i, j) in self.pairs_with_modality(rows, left, right).items():
             out[m] = alignment_loss(h[m][i], h[m][j], TEMPERATURE, "separate").mean()
-            if self.config.idea:
+            if not self.config.ablate:
                 out[f"joint to {m}"] = SCALE * distillation_loss((h[m][i], h[m][j]), (joint[i], joint[j]), SOFT)
         out["joint"] = alignment_loss(joint[left], joint[right], TEMPERATURE, "separate").mean()
         return out
 
-    def weigh(self, parts: dict[str, Tensor]) -> Tensor:
+    def total_loss(self, parts: dict[str, Tensor]) -> Tensor:
         """Sum of exp(-s) L + s with a trained log-variance s for each loss (Kendall et al., 2018)."""
         return sum((-self.log_variance[n]).exp() * x + self.log_variance[n] for n, x in parts.items())

@@ -69,13 +69,13 @@ class MEAformer(Aligner):
     """The joint embedding weighs each entity's modalities by the attention that they receive."""
 
     title = "MEAformer"
-    idea = "weights per entity (one weight per modality for all, as in EVA)"
+    ablated = "weights per entity (one weight per modality for all, as in EVA)"
     published = EVA.published | {"batch_size": 3500}
 
     def __init__(self, graphs: GraphPair, config):
         super().__init__(graphs, config)
         self.attention = ModalityAttention(config.dim, self.generator)
-        self.raw_weight = nn.Parameter(torch.ones(len(self.modalities)), requires_grad=not config.idea)
+        self.raw_weight = nn.Parameter(torch.ones(len(self.modalities)), requires_grad=config.ablate)
 
     def attend(self, h: dict[str, Tensor], rows: Tensor | slice, dropout: float = 0.0) -> tuple[dict, dict]:
         """Modality -> what the transformer makes of its token, and modality -> its weights ``[n]``."""
@@ -84,7 +84,7 @@ class MEAformer(Aligner):
         return dict(zip(h, hidden.unbind(dim=1), strict=True)), dict(zip(h, weights.unbind(dim=1), strict=True))
 
     def weights(self, embeddings: dict[str, Tensor], rows: Tensor | slice = slice(None)) -> dict[str, Tensor]:
-        if self.config.idea:
+        if not self.config.ablate:
             return self.attend(embeddings, rows)[1]
         return EVA.weights(self, embeddings, rows)
 
@@ -92,9 +92,9 @@ class MEAformer(Aligner):
         """Contrastive losses of the joint embedding, of the tokens that go into the transformer and of what comes out."""
         h, rows, left, right = self.batch(graphs, pairs)
         hidden, weights = self.attend(h, rows, DROPOUT)
-        joint = fuse(h, weights if self.config.idea else self.weights(h, rows))
+        joint = fuse(h, weights if not self.config.ablate else self.weights(h, rows))
         out = {"joint": contrast(joint[left], joint[right])}
-        for m, (i, j) in self.shared(rows, left, right).items():
+        for m, (i, j) in self.pairs_with_modality(rows, left, right).items():
             out[m] = contrast(h[m][i], h[m][j])
             out[f"{m} after attention"] = contrast(hidden[m][i], hidden[m][j])
         return out

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, normalize, pad, softplus
 
 from pmf_minimal.aligner import register
-from pmf_minimal.baselines.transe import Table, Translator
+from pmf_minimal.baselines.transe import TransEAligner, UnitEmbedding
 from pmf_minimal.encoders import LinearEncoder
 from pmf_minimal.graphs import GraphPair
 
@@ -38,7 +38,7 @@ class AttributeEncoder(nn.Module):
 
     def __init__(self, count: int, dim: int, generator: torch.Generator):
         super().__init__()
-        self.names = Table(count, dim, generator)
+        self.names = UnitEmbedding(count, dim, generator)
         self.centres = nn.Parameter(torch.rand(count, CENTRES, generator=generator))
         self.widths = nn.Parameter(torch.full((count, CENTRES), 0.2))
         self.value = LinearEncoder(CENTRES, dim, generator)
@@ -61,28 +61,28 @@ class AttributeEncoder(nn.Module):
 
 
 @register("mmea")
-class MMEA(Translator):
+class MMEA(TransEAligner):
     """Each view has a vector for every entity; a shared one is pulled towards all of them, and seeds towards each other."""
 
     title = "MMEA"
-    idea = "the shared vector (seeds are aligned in every view, and the views stand in a row)"
-    # Its authors' code states no numbers; Translator's are those of MSNEA, by the same first author.
+    ablated = "the shared vector (seeds are aligned in every view, and the views stand in a row)"
+    # Its authors' code states no numbers; TransEAligner's are those of MSNEA, by the same first author.
 
     def __init__(self, graphs: GraphPair, config):
         super().__init__(graphs, config)
         if "image" in self.modalities:
-            self.looks = LinearEncoder(graphs.features["image"].shape[1], config.dim, self.generator)
+            self.image_encoder = LinearEncoder(graphs.features["image"].shape[1], config.dim, self.generator)
         if "attribute" in self.modalities:
             self.attributes = AttributeEncoder(graphs.features["attribute"].shape[1], config.dim, self.generator)
-            self.register_buffer("facts", graphs.features["attribute"].cpu().nonzero(), persistent=False)
-        if config.idea:
-            self.common = Table(graphs.num_nodes, config.dim, self.generator)
+            self.register_buffer("attribute_triples", graphs.features["attribute"].cpu().nonzero(), persistent=False)
+        if not config.ablate:
+            self.common = UnitEmbedding(graphs.num_nodes, config.dim, self.generator)
 
     def encoder(self, modality: str, graphs: GraphPair) -> nn.Module:
-        return Table(graphs.num_nodes, self.config.dim, self.generator)
+        return UnitEmbedding(graphs.num_nodes, self.config.dim, self.generator)
 
     def joint(self, embeddings: dict[str, Tensor], rows: Tensor | slice = slice(None)) -> Tensor:
-        return self.common()[rows] if self.config.idea else super().joint(embeddings, rows)
+        return self.common()[rows] if not self.config.ablate else super().joint(embeddings, rows)
 
     def losses(self, graphs: GraphPair, pairs: Tensor, entities=None) -> dict[str, Tensor]:
         """Each view's own loss, the pull of the shared vector towards the views, and the seeds' distance."""
@@ -90,19 +90,19 @@ class MMEA(Translator):
         if "image" in self.modalities:
             seen = self.present["image"].nonzero().ravel()
             # log( 1 + exp |e - tanh(W x)|^2 )
-            picture = normalize(self.looks(graphs.features["image"], seen).tanh())
+            picture = normalize(self.image_encoder(graphs.features["image"], seen).tanh())
             out["pictures"] = softplus((self.encoders["image"](rows=seen) - picture).square().sum(dim=1)).mean()
         if "attribute" in self.modalities:
-            chosen = torch.randperm(len(self.facts), generator=self.generator)[:FACTS].to(pairs.device)
-            entity, k = self.facts[chosen].T
+            chosen = torch.randperm(len(self.attribute_triples), generator=self.generator)[:FACTS].to(pairs.device)
+            entity, k = self.attribute_triples[chosen].T
             values = graphs.get("numbers")
             said = self.attributes(k, None if values is None else values[entity, k])
             out["facts"] = softplus((self.encoders["attribute"](rows=entity) - said).square().sum(dim=1)).mean()
         h, rows, left, right = self.batch(graphs, pairs)
-        if not self.config.idea:
+        if self.config.ablate:
             return out | {
                 m: (h[m][i] - h[m][j]).square().sum(dim=1).mean()
-                for m, (i, j) in self.shared(rows, left, right).items()
+                for m, (i, j) in self.pairs_with_modality(rows, left, right).items()
             }
         shared = self.common()
         for m, view in self.encoders.items():

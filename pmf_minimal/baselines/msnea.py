@@ -10,7 +10,7 @@ from torch.nn.functional import normalize
 from torch_geometric.utils import softmax
 
 from pmf_minimal.aligner import register
-from pmf_minimal.baselines.transe import Table, Translator
+from pmf_minimal.baselines.transe import TransEAligner, UnitEmbedding
 from pmf_minimal.encoders import LinearEncoder
 from pmf_minimal.graphs import GraphPair
 
@@ -48,7 +48,7 @@ class AttributeEncoder(nn.Module):
 
     def __init__(self, count: int, dim: int, generator: torch.Generator):
         super().__init__()
-        self.names = Table(count, dim, generator)
+        self.names = UnitEmbedding(count, dim, generator)
         self.value = nn.Parameter(torch.randn(dim, generator=generator) / math.sqrt(dim))
 
     def forward(self, held: Tensor, values: Tensor | None, image: Tensor | None) -> Tensor:
@@ -63,22 +63,22 @@ class AttributeEncoder(nn.Module):
 
 
 @register("msnea")
-class MSNEA(Translator):
+class MSNEA(TransEAligner):
     """Entity vectors by TransE, images, and attributes by image-guided attention, in a row."""
 
     title = "MSNEA"
-    idea = "images as a guide (attributes count alike, and TransE sees no image)"
-    uses = (*Translator.uses, "name", "char")  # for the paper's Table 2 it was given surface text as well
+    ablated = "images as a guide (attributes count alike, and TransE sees no image)"
+    uses = (*TransEAligner.uses, "name", "char")  # for the paper's Table 2 it was given surface text as well
 
     def __init__(self, graphs: GraphPair, config):
         super().__init__(graphs, config)
-        self.guides = config.idea and "image" in self.modalities
+        self.guides = (not config.ablate) and "image" in self.modalities
         if self.guides:
             self.pictures = LinearEncoder(graphs.features["image"].shape[1], config.dim, self.generator)
 
     def encoder(self, modality: str, graphs: GraphPair) -> nn.Module:
         if modality == "structure":
-            return Table(graphs.num_nodes, self.config.dim, self.generator)
+            return UnitEmbedding(graphs.num_nodes, self.config.dim, self.generator)
         if modality == "attribute":
             return AttributeEncoder(graphs.features["attribute"].shape[1], self.config.dim, self.generator)
         return super().encoder(modality, graphs)
@@ -97,7 +97,9 @@ class MSNEA(Translator):
     def losses(self, graphs: GraphPair, pairs: Tensor, entities=None) -> dict[str, Tensor]:
         """Contrastive losses of each modality and of the joint embedding; TransE on entity vectors and on images."""
         h, rows, left, right = self.batch(graphs, pairs)
-        out = {m: contrastive_loss(h[m][i], h[m][j]) for m, (i, j) in self.shared(rows, left, right).items()}
+        out = {
+            m: contrastive_loss(h[m][i], h[m][j]) for m, (i, j) in self.pairs_with_modality(rows, left, right).items()
+        }
         joint = self.joint(h, rows)
         out["joint"] = contrastive_loss(joint[left], joint[right])
         return out | self.translation(graphs)

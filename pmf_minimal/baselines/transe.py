@@ -15,7 +15,7 @@ MARGIN = 1.0
 BATCH = 5000  # triples of a step
 
 
-class Table(nn.Module):
+class UnitEmbedding(nn.Module):
     """A trainable vector of unit length for each of n things."""
 
     def __init__(self, n: int, dim: int, generator: torch.Generator):
@@ -56,7 +56,7 @@ def translation_loss(relation: Tensor, head: Tensor, tail: Tensor, wrong_head: T
     return (MARGIN + right - wrong).relu().mean()
 
 
-class Translator(Aligner):
+class TransEAligner(Aligner):
     """A model that learns from triples: its epoch has as many steps as the triples make batches."""
 
     uses = ("structure", "attribute", "image")
@@ -66,7 +66,7 @@ class Translator(Aligner):
     def __init__(self, graphs: GraphPair, config):
         super().__init__(graphs, config)
         self.triples = graphs.edge_index.shape[1]
-        self.relations = Table(int(graphs.edge_type.max()) + 1, config.dim, self.generator)
+        self.relations = UnitEmbedding(int(graphs.edge_type.max()) + 1, config.dim, self.generator)
 
     def steps(self, batches: int) -> int:
         return max(batches, math.ceil(self.triples / BATCH))

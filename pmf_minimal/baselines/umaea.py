@@ -51,7 +51,7 @@ class UMAEA(MEAformer):
     """MEAformer's weights in the losses, global ones in prediction, and from the second stage on an image for everybody."""
 
     title = "UMAEA"
-    idea = "imagined images in the place of missing ones"
+    ablated = "imagined images in the place of missing ones"
     published = MEAformer.published | {"lr": 4e-3, "epochs": 400}
 
     def __init__(self, graphs: GraphPair, config):
@@ -59,7 +59,7 @@ class UMAEA(MEAformer):
         self.raw_weight.requires_grad_(True)
         self.register_buffer("stage", torch.tensor(0))
         width = config.dim * (len(self.modalities) - 1)
-        self.imagines = config.idea and "image" in self.modalities and width > 0
+        self.imagines = (not config.ablate) and "image" in self.modalities and width > 0
         if self.imagines:
             self.imagination = Imagination(width, config.dim, self.generator)
             self.register_buffer("seen", graphs.presence("image").cpu(), persistent=False)
@@ -100,7 +100,7 @@ class UMAEA(MEAformer):
         for name, weights in (("joint", self.weights(h, rows)), ("joint by attention", attention)):
             joint = fuse(h, weights)
             out[name] = contrast(joint[left], joint[right])
-        for m, (i, j) in self.shared(rows, left, right).items():
+        for m, (i, j) in self.pairs_with_modality(rows, left, right).items():
             # A pair counts as much as the less certain of its sides, 1 on average.
             least = torch.minimum(attention[m][i], attention[m][j]) * len(h)
             out[m] = contrast(h[m][i], h[m][j], least)

@@ -13,19 +13,19 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from pmf_minimal.scale.blockwise import Similarities, parts
 from pmf_minimal.config import PMFConfig
 from pmf_minimal.graphs import GraphPair
 from pmf_minimal.relevance import best_match
+from pmf_minimal.scale.blockwise import Similarities, row_slices
 
 #: Trust in a feature of which nothing is known yet.
-BEFORE = 0.85
+PRIOR_RELIABILITY = 0.85
 #: Most trust that anything gets, so that one modality alone cannot rule a pair out.
-CERTAIN = 1 - 1e-5
+MAX_RELIABILITY = 1 - 1e-5
 #: Two normal distributions further apart than this are two kinds (Ashman, Bird and Zepf, Detecting bimodality, 1994).
-APART = 2.0
+MIN_SEPARATION = 2.0
 #: Entities of each graph that stand for all others when trust is learnt.
-OTHERS = 250
+N_NEGATIVES = 250
 #: What is believed before any pair is seen: mean and standard deviation of log tau, of b and of log a.
 PRIOR = torch.tensor([[math.log(0.05), 1.0, 0.0], [0.5, 1.5, 1.0]])
 
@@ -45,7 +45,7 @@ def evidence(log_ratio: Tensor, trust: Tensor) -> Tensor:
     Returns:
         float of the same shape, at least log(1 - w_i w_j).
     """
-    return torch.log1p(trust.clamp(max=CERTAIN) * torch.expm1(log_ratio))
+    return torch.log1p(trust.clamp(max=MAX_RELIABILITY) * torch.expm1(log_ratio))
 
 
 class Evidence(Similarities):
@@ -76,7 +76,7 @@ class Evidence(Similarities):
             base, other = _log_means(x[:, k], y[:, k], w[:, k] > 0, v[:, k] > 0, tau)
             rows.append(torch.cat([x[:, k] / tau, -base[:, None] / 2, x.new_ones(len(x), 1)], dim=1))
             columns.append(torch.cat([y[:, k], y.new_ones(len(y), 1), -other[:, None] / 2], dim=1))
-        self.left, self.right = torch.cat([*rows, w.clamp(max=CERTAIN)], dim=1), torch.cat([*columns, v], dim=1)
+        self.left, self.right = torch.cat([*rows, w.clamp(max=MAX_RELIABILITY)], dim=1), torch.cat([*columns, v], dim=1)
         self._correct(csls_k, csls_rounds)
 
     def _split(self, joint: Tensor) -> tuple[Tensor, Tensor]:
@@ -121,7 +121,7 @@ class Evidence(Similarities):
         s = self.by_modality(rows, columns).sum(dim=1)
         return (s - torch.maximum(of_rows[rows], of_columns[columns])).exp()
 
-    def at(self, rows: Tensor, columns: Tensor) -> Tensor:
+    def pairs(self, rows: Tensor, columns: Tensor) -> Tensor:
         s = self.by_modality(rows, columns).sum(dim=1)
         for of_rows, of_columns in self.means:
             s = 2 * s - of_rows[rows] - of_columns[columns]
@@ -134,7 +134,7 @@ def _log_means(x: Tensor, y: Tensor, here: Tensor, there: Tensor, tau: float) ->
     x, y = x[here], y[there]
     if len(x) and len(y):
         rows, columns = x.new_zeros(len(x)), y.new_full((len(y),), -torch.inf)
-        for part in parts(len(x), len(y)):
+        for part in row_slices(len(x), len(y)):
             scaled = (x[part] @ y.T).div_(tau)
             rows[part] = scaled.logsumexp(dim=1)
             columns = torch.logaddexp(columns, scaled.logsumexp(dim=0))
@@ -157,20 +157,20 @@ def calibrate(
 
         w_i^m = sigmoid( a_m z_i^m + b_m ),   z_i^m the standardised best match of i's input feature in the other graph
 
-    tau, a > 0 and b of all modalities are those under which the validation pairs find each other best among ``OTHERS``
+    tau, a > 0 and b of all modalities are those under which the validation pairs find each other best among ``N_NEGATIVES``
     strangers, with a Gaussian prior (``PRIOR``), which is all there is without validation pairs.
 
     Args:
         embeddings: modality -> float ``[N, d]``.
         graphs: the pair, with its split.
         seed: draws the strangers.
-        known: what :func:`standing` gives for the given features, if it was computed before; they never change.
+        known: what :func:`match_zscores` gives for the given features, if it was computed before; they never change.
 
     Returns:
         tau, float ``[modalities]``; modality -> w, float ``[N]``, 0 where the feature is missing.
     """
     modalities, known = list(embeddings), known or {}
-    z = known | standing({m: graphs.features.get(m, h) for m, h in embeddings.items() if m not in known}, graphs)
+    z = known | match_zscores({m: graphs.features.get(m, h) for m, h in embeddings.items() if m not in known}, graphs)
     sides = [_sample(graphs, side, seed) for side in (0, 1)]
     cosines, both = {}, {}
     for m, h in embeddings.items():
@@ -206,7 +206,7 @@ def calibrate(
     return log_tau.exp(), trust
 
 
-def standing(features: dict[str, Tensor], graphs: GraphPair) -> dict[str, Tensor]:
+def match_zscores(features: dict[str, Tensor], graphs: GraphPair) -> dict[str, Tensor]:
     """z, float ``[N]`` per modality: best match of every feature in the other graph, against mean and spread of its own graph; missing ones 0."""
     out = {}
     for m, x in features.items():
@@ -218,7 +218,7 @@ def standing(features: dict[str, Tensor], graphs: GraphPair) -> dict[str, Tensor
     return out
 
 
-def frozen(z: Tensor, trust: Tensor) -> Tensor:
+def would_freeze(z: Tensor, trust: Tensor) -> Tensor:
     """Features that one would freeze: those of a lower kind that stands apart and is trusted less, by a third at least; bool ``[n]``.
 
     No threshold on z is set. What the features are like says whether there are two kinds, and where they part
@@ -229,7 +229,7 @@ def frozen(z: Tensor, trust: Tensor) -> Tensor:
     """
     low, apart = lower_kind(z)
     worth = [(p * trust).sum() / p.sum().clamp(min=1e-9) for p in (low, 1 - low)]
-    return (low > 0.5) & (apart > APART) & (worth[0] < worth[1] * 2 / 3)
+    return (low > 0.5) & (apart > MIN_SEPARATION) & (worth[0] < worth[1] * 2 / 3)
 
 
 def lower_kind(z: Tensor, rounds: int = 300) -> tuple[Tensor, Tensor]:
@@ -267,5 +267,5 @@ def _sample(graphs: GraphPair, side: int, seed: int) -> Tensor:
     free = torch.ones(graphs.num_nodes, dtype=torch.bool, device=graphs.valid.device)
     free[torch.cat([graphs.train, graphs.valid]).ravel()] = False
     rows = free[start:stop].nonzero().ravel() + start
-    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))[:OTHERS]
+    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))[:N_NEGATIVES]
     return torch.cat([graphs.valid[:, side], rows[order.to(rows.device)]])

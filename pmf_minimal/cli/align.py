@@ -40,13 +40,13 @@ def _sides(command):
 def _read(left, right, features, seeds=None):
     from pmf_minimal.own import tables
 
-    tables = [tables.read_graph(path) for path in (left, right)]
+    both = [tables.read_graph(path) for path in (left, right)]
     for name, *files in features:
-        for side, file in zip(tables, files, strict=True):
+        for side, file in zip(both, files, strict=True):
             side.features = {**side.features, name: tables.read_features(Path(file))}
             side.files[name] = Path(file)
-    pairs = tables.read_pairs(seeds, *tables) if seeds else []
-    graphs = tables.from_frames(*tables, pairs, f"{left.name} and {right.name}")
+    pairs = tables.read_pairs(seeds, *both) if seeds else []
+    graphs = tables.from_frames(*both, pairs, f"{left.name} and {right.name}")
     for note in graphs.notes:
         click.echo(f"Note: {note}", err=True)
     return graphs
@@ -66,8 +66,8 @@ def _tell(alignment, kept, precision, out):
     new = kept[~kept["known"]]
     click.echo(
         f"\nmatches: all above the threshold but the seeds, counted. All else is estimated from the validation pairs alone:"
-        f"\nright, wrong: what their left entities get; alarms: how many would get a match if their counterpart did not exist,"
-        f"\nthe mean of both sides. Precision = right / (right + wrong + alarms), as if one entity had no counterpart for each"
+        f"\nright, wrong: what their left entities get; false_matches: how many would get a match if their counterpart did not exist,"
+        f"\nthe mean of both sides. Precision = right / (right + wrong + false_matches), as if one entity had no counterpart for each"
         f"\nthat has one, low and high its 95 % interval; recall = right / validation pairs."
         f"\n\n{len(new)} new matches kept for an estimated precision of {precision:.2f}, beside {len(kept) - len(new)} known pairs."
     )
@@ -140,9 +140,9 @@ def align(left, right, features, precision, out, seeds, start, epochs, seed, dev
         with user_errors():
             graphs = _read(left, right, features, seeds)
             if start:
-                graphs.pairs = own.first_pairs(graphs, start)
+                graphs.pairs = own.bootstrap_pairs(graphs, start)
             config = own.settings(graphs, seed=seed, epochs=epochs)
-            graphs = own.deal(graphs, seed, config.valid_share)
+            graphs = own.split_for_application(graphs, seed, config.valid_share)
     except ValueError as error:
         raise InputError(str(error)) from None
     click.echo(f"{graphs.summary().to_string()}\n\n{len(graphs.train)} seeds, {len(graphs.valid)} validation pairs")

@@ -34,8 +34,8 @@ def experiment(cards, more, cache, jobs, dask, root, device, out, store):
     What comes out for a card of the book is compared with what is stored: where the 95 % intervals do not overlap, the
     command says so and ends with status 1.
     """
-    from pmf_minimal.experiments.runner import cards as book
-    from pmf_minimal.experiments.runner import runner
+    from pmf_minimal.experiments import cards as book
+    from pmf_minimal.experiments import runner
 
     differ = 0
     for name in cards or book.names():

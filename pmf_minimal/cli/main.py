@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
+from pmf_minimal.cli.align import align, predict
 from pmf_minimal.cli.data import InputError, claim, data, user_errors
 from pmf_minimal.cli.experiment import experiment
-from pmf_minimal.cli.align import align, predict
 
 # Whatever needs PyTorch is imported where it is used: --help answers at once.
 
@@ -69,20 +69,20 @@ def train(dataset, model, preset, changes, seed, root, images, vectors, device, 
       model.safetensors  the weights of the best epoch, with relevance and frozen features
       config.json        every setting
     """
-    from pmf_minimal.scale import distributed, run_folder
     from pmf_minimal.aligner import find, published
     from pmf_minimal.config import PRESETS
     from pmf_minimal.datasets import load
+    from pmf_minimal.scale import distributed, run_folder
     from pmf_minimal.training import fit, pick_device
 
-    distributed.start()
-    first = distributed.place()[0] == 0
+    distributed.init_process_group()
+    first = distributed.rank_and_world_size()[0] == 0
     try:
         find(model)
         presets = PRESETS | {"published": published(model)}
         if preset not in presets:
             raise ValueError(f"unknown preset {preset!r}; known are {', '.join(presets)}")
-        config = presets[preset].but(**{"model": model, "seed": seed} | dict(_parse(change) for change in changes))
+        config = presets[preset].replace(**{"model": model, "seed": seed} | dict(_parse(change) for change in changes))
         pick_device(device)
         with user_errors():
             graphs = load(dataset, root, images, vectors).split(config.seed, config.train_share, config.valid_share)

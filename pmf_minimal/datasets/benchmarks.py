@@ -16,7 +16,7 @@ import torch
 from pmf_minimal.datasets import emoji, synthetic, text
 from pmf_minimal.datasets.assemble import assemble, bag, unit
 from pmf_minimal.datasets.errors import DamagedFile, MissingFile, UnknownId
-from pmf_minimal.datasets.faults import named_shares, spoil
+from pmf_minimal.datasets.faults import corrupt, named_shares
 from pmf_minimal.datasets.images import read_features
 from pmf_minimal.datasets.layout import Parts, read_parts, warn
 from pmf_minimal.graphs import DataError, GraphPair
@@ -84,7 +84,7 @@ def load(
         name: a key of ``DATASETS``, such as ``emoji/fr_en`` or ``dbp15k/zh_en``; or ``synthetic/clean``. With ``+missing``,
             ``+foreign``, ``+hard``, ``+swapped`` or ``+noisy`` behind it, or in place of ``clean``, 30 % of the pictures on
             each side have that fault, and the truth is known; ``+missing60+foreign20`` has shares of its own (see
-            ``faults.named_shares`` and ``faults.spoil``).
+            ``faults.named_shares`` and ``faults.corrupt``).
         root: folder that holds the benchmarks' folders; without it the environment variable ``PMF_DATA``. The
             emoji graphs come with the package and need none.
         images: file of image features (see ``read_features``) instead of the one that lies with the data set.
@@ -106,8 +106,8 @@ def load(
     if plus:  # faults are put in after reading
         whole = load(name, root, images, vectors, words)
         if "image" not in whole.features:
-            raise DataError(f"{name}+{fault}: {name} has no pictures to spoil")
-        spoilt = spoil(whole, "image", **named_shares(fault, f"{name}+{fault}"), seed=seed)
+            raise DataError(f"{name}+{fault}: {name} has no pictures to corrupt")
+        spoilt = corrupt(whole, "image", **named_shares(fault, f"{name}+{fault}"), seed=seed)
         spoilt.name = f"{name}+{fault}"
         return spoilt
     folder, root = find(name, root)

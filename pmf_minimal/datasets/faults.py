@@ -20,7 +20,7 @@ WHOLE, MISSING, FOREIGN, SWAPPED, NOISY = range(5)
 
 
 def named_shares(kind: str, name: str) -> dict[str, float | bool]:
-    """Arguments of :func:`spoil` by name: ``foreign`` is 30 % of the features, ``missing60+hard20`` what it says.
+    """Arguments of :func:`corrupt` by name: ``foreign`` is 30 % of the features, ``missing60+hard20`` what it says.
 
     Args:
         kind: one or more of ``missing``, ``foreign``, ``hard``, ``swapped`` and ``noisy``, each with its percentage or without.
@@ -46,7 +46,7 @@ def named_shares(kind: str, name: str) -> dict[str, float | bool]:
     return out
 
 
-def spoil(
+def corrupt(
     graphs: GraphPair,
     modality: str,
     *,
@@ -95,7 +95,7 @@ def spoil(
     """
     shares = {MISSING: missing, FOREIGN: foreign, SWAPPED: swapped, NOISY: noisy}
     if modality not in graphs.features:
-        raise ValueError(f"no features {modality!r} to spoil; {graphs.name} has {', '.join(graphs.features)}")
+        raise ValueError(f"no features {modality!r} to corrupt; {graphs.name} has {', '.join(graphs.features)}")
     if modality in graphs.get("faults", {}):
         raise ValueError(
             f"{modality} of {graphs.name} is already spoilt; give all shares at once to the graphs as they were"

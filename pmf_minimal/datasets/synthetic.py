@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.nn.functional import normalize
 
-from pmf_minimal.datasets.faults import named_shares, spoil
+from pmf_minimal.datasets.faults import corrupt, named_shares
 from pmf_minimal.graphs import GraphPair
 
 RELATIONS, TYPES, WIDTH = 40, 400, 64  # kinds of facts; latent types; numbers of an image feature
@@ -48,7 +48,7 @@ def generate(
         degree: facts of a thing of the world, on average, at its head or tail.
         survives: what each graph keeps.
         dangling: share of each graph's entities without a counterpart.
-        spoilt: modality -> arguments of ``faults.spoil`` for it, such as ``{"image": {"foreign": 0.3, "hard": True}}``.
+        spoilt: modality -> arguments of ``faults.corrupt`` for it, such as ``{"image": {"foreign": 0.3, "hard": True}}``.
         seed: decides everything.
 
     Returns:
@@ -56,7 +56,7 @@ def generate(
         those spoilt.
 
     Raises:
-        ValueError: sizes or shares that leave nothing, or nonsense for ``spoil``.
+        ValueError: sizes or shares that leave nothing, or nonsense for ``corrupt``.
     """
     shared = round(n * (1 - dangling))
     if n < 20 or degree <= 0 or not 0 < survives <= 1 or not 0 <= dangling < 1 or shared < 4:
@@ -138,7 +138,7 @@ def generate(
     outside += NOISE * rng.standard_normal((count, WIDTH), dtype=np.float32)
     graphs.outside = {"image": normalize(torch.from_numpy(outside))}
     for modality, faults in (spoilt or {}).items():
-        graphs = spoil(graphs, modality, **{"seed": seed} | faults)
+        graphs = corrupt(graphs, modality, **{"seed": seed} | faults)
     return graphs
 
 

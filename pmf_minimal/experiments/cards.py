@@ -15,7 +15,7 @@ import yaml
 from scipy import stats
 
 from pmf_minimal.config import PRESETS
-from pmf_minimal.experiments.runner import Cell, made_up
+from pmf_minimal.experiments.runner import RunSpec, is_synthetic
 from pmf_minimal.graphs import DataError
 
 CARDS = Path(__file__).parent / "cards"
@@ -105,7 +105,7 @@ def read(card: str | Path) -> dict:
     return content
 
 
-def cells(card: dict, more: bool = False) -> list[Cell]:
+def cells(card: dict, more: bool = False) -> list[RunSpec]:
     """The grid of a card.
 
     Args:
@@ -115,14 +115,14 @@ def cells(card: dict, more: bool = False) -> list[Cell]:
     Raises:
         ValueError: a setting that ``PMFConfig`` refuses.
     """
-    base = PRESETS[card["preset"]].but(**_tuples(card["settings"]))
+    base = PRESETS[card["preset"]].replace(**_tuples(card["settings"]))
     datasets = card["datasets"] + (card.get("more_datasets", []) if more else [])
     return [
-        Cell(dataset, variant, base.but(**_tuples(changes), seed=seed))
+        RunSpec(dataset, variant, base.replace(**_tuples(changes), seed=seed))
         for dataset in datasets
         for variant, changes in card["variants"].items()
         for seed in range(card["seeds"])
-        if made_up(dataset) or (card["settings"] | changes).get("scoring") != "oracle"
+        if is_synthetic(dataset) or (card["settings"] | changes).get("scoring") != "oracle"
     ]
 
 

@@ -8,16 +8,16 @@ from scipy.stats import mannwhitneyu, spearmanr
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from pmf_minimal.scale import blockwise
 from pmf_minimal.aligner import Aligner
-from pmf_minimal.scale.blockwise import Similarities
+from pmf_minimal.beyond.evidence import PRIOR_RELIABILITY, Evidence, match_zscores, would_freeze
 from pmf_minimal.config import PMFConfig
 from pmf_minimal.evaluation import evaluate
-from pmf_minimal.beyond.evidence import BEFORE, Evidence, frozen, standing
 from pmf_minimal.fusion import fuse
 from pmf_minimal.graphs import GraphPair
-from pmf_minimal.metrics import figures, ranks
+from pmf_minimal.metrics import count_better_and_tied, hits_and_mrr
 from pmf_minimal.relevance import best_match
+from pmf_minimal.scale import blockwise
+from pmf_minimal.scale.blockwise import Similarities
 from pmf_minimal.training import Training, fit
 
 
@@ -31,7 +31,7 @@ def train_and_measure(graphs: GraphPair, config: PMFConfig, device: str = "cpu")
         :func:`step_by_step` give. Then one dict per epoch, see ``Observer.history``.
     """
     observer = Observer(graphs)
-    run = fit(graphs, config, device, progress=False, watch=observer)
+    run = fit(graphs, config, device, progress=False, callback=observer)
     if run.model.temperatures is not None:  # calibrated last of all
         observer.relevance = {m: w.cpu() for m, w in run.model.relevance.items()}
     measures = observer.measure(run.graphs)
@@ -97,7 +97,7 @@ class Observer:
     def measure(self, graphs: GraphPair) -> dict[str, float]:
         """How things stand after the last epoch, per modality, among the test pairs of which both sides have the feature.
 
-        * ``frozen m``: share of the features that are frozen, of all entities; of images, with evidence, that would be (:func:`evidence.frozen`);
+        * ``frozen m``: share of the features that are frozen, of all entities; of images, with evidence, that would be (:func:`evidence.would_freeze`);
         * ``correlation m``, ``spread m``: Pearson correlation of the scores of both sides; their standard deviation;
         * ``own cosine m, early``, ``late`` and ``never``: cosine of an entity's input feature to its counterpart's, mean over the
           half of the frozen ones that was frozen first, over the other half, and over the rest; ``order``: its rank
@@ -124,9 +124,9 @@ class Observer:
             if m != "image":
                 continue
             if self.evidence:  # nothing was frozen; what would be?
-                z = standing({m: graphs.features[m]}, graphs)[m].cpu()
+                z = match_zscores({m: graphs.features[m]}, graphs)[m].cpu()
                 off = torch.zeros_like(present)
-                off[present] = frozen(z[present], w[present])
+                off[present] = would_freeze(z[present], w[present])
                 out[f"frozen {m}"] = float(off[present].float().mean())
             else:
                 off = self.since[m] > 0
@@ -164,7 +164,7 @@ def step_by_step(model: Aligner, graphs: GraphPair, csls_k: int = 3) -> dict[str
     Returns:
         ``Hits@1, concatenated`` (all weights 1), ``concatenated by trust`` (Eq. (8) with what was learnt in place of relevance), ``kept by both`` (the
         mean of the cosines that both sides have, weighted by trust), ``full trust``, ``one guess`` and ``learnt trust`` (evidence with
-        w = 1, w = ``BEFORE`` and w as learnt), each without CSLS, and with it once as ``concatenated, CSLS`` and so on.
+        w = 1, w = ``PRIOR_RELIABILITY`` and w as learnt), each without CSLS, and with it once as ``concatenated, CSLS`` and so on.
     """
     h = {m: normalize(x) for m, x in model.encode(graphs).items()}
     w = {m: graphs.presence(m).float() for m in h}
@@ -188,15 +188,17 @@ def step_by_step(model: Aligner, graphs: GraphPair, csls_k: int = 3) -> dict[str
     # The cosine of two joint vectors, times their lengths, over the sum of the products of weights.
     z, v = fuse(h, learnt), torch.stack([learnt[m] for m in h], dim=1)
     both = (z[left] @ z[right].T) / (v[left] @ v[right].T).clamp(min=1e-9)
-    out["Hits@1, kept by both"] = sum(figures(*ranks(s, rows))["Hits@1"] for s in (both, both.T)) / 2
+    out["Hits@1, kept by both"] = (
+        sum(hits_and_mrr(*count_better_and_tied(s, rows))["Hits@1"] for s in (both, both.T)) / 2
+    )
     look("full trust", {m: 0.9999 * x for m, x in w.items()}, guess)
-    look("one guess", {m: BEFORE * x for m, x in w.items()}, guess)
+    look("one guess", {m: PRIOR_RELIABILITY * x for m, x in w.items()}, guess)
     look("learnt trust", learnt, model.temperatures)
     return out
 
 
 def _both_ways(s: Similarities, rows: Tensor) -> float:
-    return sum(figures(*blockwise.ranks(t, rows, rows))["Hits@1"] for t in (s, s.T)) / 2
+    return sum(hits_and_mrr(*blockwise.count_better_and_tied(t, rows, rows))["Hits@1"] for t in (s, s.T)) / 2
 
 
 def _f1(precision: float, recall: float) -> float:

@@ -20,20 +20,15 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
+from pmf_minimal.aligner import find
 from pmf_minimal.config import PMFConfig
 from pmf_minimal.datasets import load
 from pmf_minimal.experiments.diagnostics import train_and_measure
 from pmf_minimal.training import pick_device
 
-#: Modules that decide what a run yields, besides data and configuration.
-COMPUTES = (
-    "aligner alignment approximate blocks distributed encoders evaluation evidence freezing fusion iterative losses memory metrics "
-    "model observer relevance training"
-)
-
 
 @dataclass(frozen=True)
-class Cell:
+class RunSpec:
     """One run: a data set, a configuration (with its seed), and what the configuration is called."""
 
     dataset: str
@@ -42,7 +37,7 @@ class Cell:
 
 
 def run(
-    cells: Iterable[Cell],
+    cells: Iterable[RunSpec],
     cache: Path,
     *,
     jobs: int = 1,
@@ -94,7 +89,7 @@ def run(
     return pd.DataFrame(rows), pd.DataFrame(histories)
 
 
-def _filed(file: Path, cell: Cell, root: Path | None, device: str) -> tuple[Path, dict]:
+def _filed(file: Path, cell: RunSpec, root: Path | None, device: str) -> tuple[Path, dict]:
     return file, run_cell(cell, root, device)
 
 
@@ -121,7 +116,7 @@ def _one_thread():
         torch.set_num_threads(before)
 
 
-def run_cell(cell: Cell, root: Path | None = None, device: str = "cpu") -> dict:
+def run_cell(cell: RunSpec, root: Path | None = None, device: str = "cpu") -> dict:
     """Train and measure, with one thread.
 
     Returns:
@@ -154,14 +149,14 @@ def machine(device: str = "cpu") -> str:
     return f"{(names or [platform.processor() or platform.machine()])[0]}, {os.cpu_count()} cores"
 
 
-def made_up(dataset: str) -> bool:
+def is_synthetic(dataset: str) -> bool:
     """Whether the data, or their faults, are drawn by a seed; then the truth about features is known."""
     return dataset.startswith("synthetic/") or "+" in dataset
 
 
-def key(cell: Cell, root: Path | None = None) -> str:
+def key(cell: RunSpec, root: Path | None = None) -> str:
     """Name of a run, made from its data, configuration and code."""
-    seed = cell.config.seed if made_up(cell.dataset) else 0
+    seed = cell.config.seed if is_synthetic(cell.dataset) else 0
     content = [data_fingerprint(cell.dataset, root, seed), cell.config.to_json(), code_fingerprint(cell.config.model)]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:24]
 
@@ -184,15 +179,40 @@ def data_fingerprint(dataset: str, root: Path | None, seed: int) -> str:
 
 @cache
 def code_fingerprint(model: str = "pmf") -> str:
-    """Hash of the modules that compute a model, as the interpreter sees them: without comments, layout and docstrings."""
-    digest, here = hashlib.sha256(), Path(__file__).parent
-    files = [here / f"{name}.py" for name in COMPUTES.split()]
-    if model != "pmf":
-        files += sorted((here / "baselines").glob("*.py"))
-    for file in files:
+    """Hash of every module that a run of a model imports, as the interpreter sees them: without comments, layout and docstrings."""
+    digest = hashlib.sha256()
+    for file in imported_files("pmf_minimal.datasets", "pmf_minimal.experiments.diagnostics", find(model).__module__):
         tree = ast.parse(file.read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False):
                 node.body = node.body[1:]
         digest.update(ast.dump(tree).encode())
     return digest.hexdigest()
+
+
+def imported_files(*modules: str) -> list[Path]:
+    """The package's files that some modules import, directly or not, wherever the import stands; sorted.
+
+    A string that names a module of the package counts as an import: policies and systems are registered by such strings.
+    """
+    package = Path(__file__).parents[1]
+    files: set[Path] = set()
+    waiting = list(modules)
+    while waiting:
+        name = waiting.pop()
+        base = package.parent / name.replace(".", "/")
+        file = next((f for f in (base.with_suffix(".py"), base / "__init__.py") if f.is_file()), None)
+        if file is None or file in files:
+            continue
+        files.add(file)
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                waiting += [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                waiting += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            elif (
+                isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("pmf_minimal.")
+            ):
+                waiting.append(node.value.partition(":")[0])
+        waiting = [name for name in waiting if name.split(".")[0] == "pmf_minimal"]
+    return sorted(files)

@@ -15,19 +15,19 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from pmf_minimal.aligner import build
-from pmf_minimal.scale.blockwise import Similarities, match, parts
+from pmf_minimal.beyond.evidence import Evidence
 from pmf_minimal.config import PRESETS, PMFConfig
 from pmf_minimal.datasets.errors import DamagedFile, MissingFile
-from pmf_minimal.own.rdf import write_same_as
-from pmf_minimal.beyond.evidence import Evidence
 from pmf_minimal.formats import FORMAT, check
 from pmf_minimal.graphs import DataError, GraphPair
+from pmf_minimal.own.rdf import write_same_as
+from pmf_minimal.scale.blockwise import Similarities, match, row_slices
 from pmf_minimal.training import Run
 
 LEAST = 10  # known pairs: fewer leave hardly three to validate by
 
 
-def first_pairs(graphs: GraphPair, start: str) -> Tensor:
+def bootstrap_pairs(graphs: GraphPair, start: str) -> Tensor:
     """Pairs to begin with where none is known; some of them are wrong.
 
     Args:
@@ -57,7 +57,7 @@ def first_pairs(graphs: GraphPair, start: str) -> Tensor:
         left, right = rows[rows < n], rows[rows >= n]
         s = Similarities(graphs.features["image"][left], graphs.features["image"][right])
         i, j = match(s, "mutual").T
-        sure = s.at(i, j).argsort(descending=True, stable=True)[: (len(i) + 1) // 2]
+        sure = s.pairs(i, j).argsort(descending=True, stable=True)[: (len(i) + 1) // 2]
         pairs = torch.stack([left[i], right[j]], dim=1)[sure]
     if len(pairs) < LEAST:
         raise DataError(
@@ -67,7 +67,7 @@ def first_pairs(graphs: GraphPair, start: str) -> Tensor:
 
 
 def settings(graphs: GraphPair, **changes) -> PMFConfig:
-    """The preset ``default`` for graphs of your own: all their modalities, more validation pairs.
+    """The preset ``recommended`` for graphs of your own: all their modalities, more validation pairs.
 
     Args:
         changes: fields to change; None leaves the field as it is. Iterative learning goes on for half as many epochs as those
@@ -76,10 +76,14 @@ def settings(graphs: GraphPair, **changes) -> PMFConfig:
     given = {field: value for field, value in changes.items() if value is not None}
     if "epochs" in given:
         given.setdefault("iterative_epochs", given["epochs"] // 2)
-    return PRESETS["default"].over(graphs.modalities).but(**{"valid_share": 0.3, "candidates": "all"} | given)
+    return (
+        PRESETS["recommended"]
+        .with_modalities(graphs.modalities)
+        .replace(**{"valid_share": 0.3, "candidates": "all"} | given)
+    )
 
 
-def deal(graphs: GraphPair, seed: int, valid_share: float) -> GraphPair:
+def split_for_application(graphs: GraphPair, seed: int, valid_share: float) -> GraphPair:
     """All known pairs dealt into seeds and validation pairs; none is left for testing.
 
     Raises:
@@ -114,8 +118,8 @@ class Alignment:
             evidence, ``from <modality>`` (its part of the evidence: they add up to it) and precision, estimated among all
             matches that are at least as sure. The score is the evidence after CSLS.
         thresholds: per threshold: matches above it, those of seeds left out; right and wrong among the validation pairs' left
-            entities; alarms, the mean count of left and of right entities that get a match though their counterpart
-            is taken away; precision = right / (right + wrong + alarms) with its interval, and recall.
+            entities; false_matches, the mean count of left and of right entities that get a match though their counterpart
+            is taken away; precision = right / (right + wrong + false_matches) with its interval, and recall.
 
     Raises:
         DataError: the run was not trained to compare by evidence.
@@ -138,7 +142,7 @@ class Alignment:
         self.thresholds = self._thresholds()
         self.matches = self._matches()
 
-    def above(self, precision: float) -> pd.DataFrame:
+    def at_precision(self, precision: float) -> pd.DataFrame:
         """The known pairs, and the matches at the lowest threshold that is estimated to be that precise; else no others."""
         fits = self.thresholds[self.thresholds["precision"] >= precision]
         least = fits["threshold"].min() if len(fits) else np.inf
@@ -149,13 +153,13 @@ class Alignment:
         free = [mask.clone() for mask in self.free]
         free[0][taken[:, 0]], free[1][taken[:, 1] - self.graphs.n_left] = False, False
         rows, columns = (mask.nonzero().squeeze(1) for mask in free)
-        i, j = match(self.score.only(rows, columns)).T
+        i, j = match(self.score.subset(rows, columns)).T
         return torch.stack([rows[i], columns[j]], dim=1)
 
     def _thresholds(self) -> pd.DataFrame:
         """Each validation pair is tried thrice: as it is, and as if its right, then its left entity did not exist.
 
-        The latter two tell how an entity without counterpart fares: an alarm is a match that it gets all the same.
+        The latter two tell how an entity without counterpart fares: an false_match is a match that it gets all the same.
         """
         to_columns = torch.tensor([0, self.graphs.n_left])
         valid, seeds = self.graphs.valid.cpu() - to_columns, self.graphs.train.cpu() - to_columns
@@ -164,15 +168,15 @@ class Alignment:
         got = torch.full((len(self.free[0]),), -1)
         got[i] = j
         answer = got[valid[:, 0]]
-        score = self.score.at(valid[:, 0], answer).where(answer >= 0, -torch.inf).numpy()
+        score = self.score.pairs(valid[:, 0], answer).where(answer >= 0, -torch.inf).numpy()
         hit = (answer == valid[:, 1]).numpy()
-        alarm = np.concatenate([self._alone(side, valid, seeds, matches) for side in (0, 1)])
-        found = self.score.at(i, j).numpy()
+        false_match = np.concatenate([self._alone(side, valid, seeds, matches) for side in (0, 1)])
+        found = self.score.pairs(i, j).numpy()
         rows = []
         for threshold in sorted({*score[np.isfinite(score)].tolist()}, reverse=True):
             right, wrong = int((hit & (score >= threshold)).sum()), int((~hit & (score >= threshold)).sum())
-            alarms = float((alarm >= threshold).sum() / 2)  # the mean of both sides
-            made = right + wrong + alarms
+            false_matches = float((false_match >= threshold).sum() / 2)  # the mean of both sides
+            made = right + wrong + false_matches
             low, high = wilson(right, made)
             rows.append(
                 {
@@ -180,7 +184,7 @@ class Alignment:
                     "matches": int((found >= threshold).sum()),
                     "right": right,
                     "wrong": wrong,
-                    "alarms": alarms,
+                    "false_matches": false_matches,
                     "precision": right / made,
                     "precision_low": low,
                     "precision_high": high,
@@ -196,11 +200,11 @@ class Alignment:
         """
         other = 1 - side
         taken_at = torch.full((len(self.free[other]),), -torch.inf)
-        taken_at[matches[:, other]] = self.score.at(*matches.T)
+        taken_at[matches[:, other]] = self.score.pairs(*matches.T)
         taken_at[seeds[:, other]] = torch.inf  # seeds are not to be had
         taken_at[~self.free[other]] = torch.inf
         side_score, best = (self.score, self.score.T)[side], []
-        for part in parts(len(valid), len(taken_at)):
+        for part in row_slices(len(valid), len(taken_at)):
             score = side_score.block(valid[part, side])
             score = score.where(score >= taken_at, -torch.inf)
             score[torch.arange(len(score)), valid[part, other]] = -torch.inf
@@ -213,7 +217,7 @@ class Alignment:
         pairs = torch.cat([known, self._greedy(known) + torch.tensor([0, n])])
         left, right = pairs.T
         parts = self.score.by_modality(left, right - n)
-        score = self.score.at(left, right - n).numpy()
+        score = self.score.pairs(left, right - n).numpy()
         table = pd.DataFrame(
             {"left": left, "right": right}
             | {
@@ -238,7 +242,7 @@ class Alignment:
         Returns:
             The matches above the precision.
         """
-        kept = self.above(precision)
+        kept = self.at_precision(precision)
         table = self.matches.assign(kept=self.matches.index.isin(kept.index)).drop(columns=["left", "right"])
         table.to_csv(folder / "matches.csv", index=False, float_format="%.5f")
         pairs = list(zip(kept["left_uri"], kept["right_uri"], strict=True))
@@ -253,7 +257,7 @@ class Alignment:
 
 
 def fingerprint(graphs: GraphPair) -> str:
-    """SHA-256 of entities, triples and features; of images only who has one: :func:`sketch` has the rest."""
+    """SHA-256 of entities, triples and features; of images only who has one: :func:`image_projection` has the rest."""
     digest = hashlib.sha256(json.dumps([graphs.n_left, graphs.uris, graphs.relation_names]).encode())
     for x in (graphs.edge_index, graphs.edge_type):
         digest.update(x.cpu().numpy().tobytes())
@@ -263,7 +267,7 @@ def fingerprint(graphs: GraphPair) -> str:
     return digest.hexdigest()
 
 
-def sketch(graphs: GraphPair) -> np.ndarray:
+def image_projection(graphs: GraphPair) -> np.ndarray:
     """float32 ``[images]``: a fixed random projection of each image's features.
 
     Networks differ in the last digit from machine to machine, so images are compared by closeness, not by a hash.
@@ -280,7 +284,7 @@ def describe(run: Run, precision: float) -> dict:
     return {
         "format": FORMAT,
         "graphs": fingerprint(run.graphs),
-        "images": sketch(run.graphs).round(5).tolist(),
+        "images": image_projection(run.graphs).round(5).tolist(),
         "best_epoch": run.best_epoch,
         "precision": precision,
     } | pairs
@@ -302,7 +306,9 @@ def restore(folder: Path, graphs: GraphPair) -> tuple[Run, float]:
                 f"{folder}: trained with {missing} too, which these graphs lack; give the same files and --features"
             )
         same = facts["graphs"] == fingerprint(graphs)
-        if not same or not np.allclose(np.array(facts["images"], np.float32), sketch(graphs), rtol=0, atol=1e-3):
+        if not same or not np.allclose(
+            np.array(facts["images"], np.float32), image_projection(graphs), rtol=0, atol=1e-3
+        ):
             more = ", ".join(m for m in graphs.modalities if m not in config.modalities)
             raise DataError(
                 f"{folder}: trained on other graphs than these{f', without {more}' * bool(more)}; give the same files, or align "

@@ -14,8 +14,8 @@ import pandas as pd
 
 from pmf_minimal.datasets import lines
 from pmf_minimal.datasets.errors import DamagedFile, EmptyFile, MalformedLine
-from pmf_minimal.own.tables import Tables, inside
 from pmf_minimal.graphs import DataError
+from pmf_minimal.own.tables import Tables, inside
 
 FORMATS = {".nt": "nt", ".ttl": "turtle"}
 LABELS = (  # the first that an entity has is its name

@@ -460,7 +460,7 @@ def read_graph(path: Path) -> Tables:
         raise MissingFile(f"{path}: this file or folder does not exist; check the path")
     if path.suffix.lower() in (".csv", ".tsv"):
         raise DamagedFile(f"{path}: a table, and a graph is a folder of tables; give the folder that holds it")
-    from pmf_minimal.datasets import rdf  # needs rdflib, which the rest of the package does not
+    from pmf_minimal.own import rdf  # needs rdflib, which the rest of the package does not
 
     return rdf.read(path)
 

@@ -14,15 +14,15 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from pmf_minimal import matching, metrics
-from pmf_minimal.scale import approximate
 from pmf_minimal.graphs import DataError
+from pmf_minimal.scale import approximate
 from pmf_minimal.scale.memory import check_optimal
 
 #: Numbers in a block: 64 MB in float32. Time does not fall any more with larger ones.
 CELLS = 2**24
 
 
-def parts(rows: int, width: int) -> list[slice]:
+def row_slices(rows: int, width: int) -> list[slice]:
     """Slices of so many rows of so many numbers, each within ``CELLS`` (but of one row at least)."""
     step = max(1, CELLS // max(1, width))
     return [slice(start, min(start + step, rows)) for start in range(0, rows, step)]
@@ -47,12 +47,12 @@ class Similarities:
         self._correct(csls_k, csls_rounds)
 
     @property
-    def single(self) -> bool:
+    def fits_in_block(self) -> bool:
         """Whether all of it fits into one block."""
         return self.shape[0] * self.shape[1] <= CELLS
 
     @cached_property
-    def whole(self) -> Tensor:
+    def dense(self) -> Tensor:
         """float ``[n, n']``, for those who can afford it."""
         return self._compute(slice(None), slice(None))
 
@@ -62,43 +62,43 @@ class Similarities:
         means = [(columns, rows) for rows, columns in self.means]
         return self._view(self.right, self.left, means, lambda whole: whole.T)
 
-    def only(self, rows: Tensor | slice, columns: Tensor | slice) -> Similarities:
+    def subset(self, rows: Tensor | slice, columns: Tensor | slice) -> Similarities:
         """Those of some rows and columns; neighbours remain what they are among all."""
         means = [(of_rows[rows], of_columns[columns]) for of_rows, of_columns in self.means]
         return self._view(self.left[rows], self.right[columns], means, lambda whole: whole[rows][:, columns])
 
     def _view(self, left: Tensor, right: Tensor, means: list, cut: Callable[[Tensor], Tensor]) -> Similarities:
         other = copy.copy(self)
-        other.__dict__.pop("whole", None)
+        other.__dict__.pop("dense", None)
         other.left, other.right, other.means = left, right, means
         other.shape = (len(left), len(right))
-        if self.single:
-            other.whole = cut(self.whole)
+        if self.fits_in_block:
+            other.dense = cut(self.dense)
         return other
 
     def block(self, rows: Tensor | slice, columns: Tensor | slice = slice(None)) -> Tensor:
         """float ``[len(rows), len(columns)]``."""
-        return self.whole[rows][:, columns] if self.single else self._compute(rows, columns)
+        return self.dense[rows][:, columns] if self.fits_in_block else self._compute(rows, columns)
 
     def __iter__(self) -> Iterator[tuple[slice, Tensor]]:
         """Slices of rows, each with its block ``[len(rows), n']``, which the next one overwrites."""
-        if self.single:
-            yield slice(0, self.shape[0]), self.whole
+        if self.fits_in_block:
+            yield slice(0, self.shape[0]), self.dense
         else:
             yield from self._blocks()
 
     def _blocks(self) -> Iterator[tuple[slice, Tensor]]:
         # One place for all blocks: fresh memory would be zeroed by the system each time, and its gaps not always used again.
         place = None
-        for rows in parts(*self.shape):
+        for rows in row_slices(*self.shape):
             if place is None:
                 place = self.left.new_empty(rows.stop, self.shape[1])
             yield rows, self._compute(rows, slice(None), place[: rows.stop - rows.start])
 
-    def at(self, rows: Tensor, columns: Tensor) -> Tensor:
+    def pairs(self, rows: Tensor, columns: Tensor) -> Tensor:
         """float ``[P]``: the cells of the given rows and columns."""
-        if self.single:
-            return self.whole[rows, columns]
+        if self.fits_in_block:
+            return self.dense[rows, columns]
         left, right = self.left[rows], self.right[columns]
         s = -(left - right).norm(dim=1) if self.kind == "euclidean" else (left * right).sum(dim=1)
         for of_rows, of_columns in self.means:
@@ -116,8 +116,8 @@ class Similarities:
         """Find what CSLS takes from every cell."""
         for _ in range(rounds):
             of_rows, of_columns = self._neighbours(k)
-            if self.single:  # then it is at hand already
-                self.whole = self.whole.mul_(2).sub_(of_rows[:, None]).sub_(of_columns)
+            if self.fits_in_block:  # then it is at hand already
+                self.dense = self.dense.mul_(2).sub_(of_rows[:, None]).sub_(of_columns)
             self.means.append((of_rows, of_columns))
 
     def _neighbours(self, k: int) -> tuple[Tensor, Tensor]:
@@ -133,11 +133,11 @@ class Similarities:
         return rows, best.mean(dim=0)
 
 
-def ranks(similarities: Similarities, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
-    """:func:`metrics.ranks` of the given pairs, int64 ``[P]`` each, among all columns."""
+def count_better_and_tied(similarities: Similarities, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+    """:func:`metrics.count_better_and_tied` of the given pairs, int64 ``[P]`` each, among all columns."""
     better, equal = torch.empty_like(rows), torch.empty_like(rows)
-    for part, block in similarities.only(rows, slice(None)):
-        better[part], equal[part] = metrics.ranks(block, columns[part])
+    for part, block in similarities.subset(rows, slice(None)):
+        better[part], equal[part] = metrics.count_better_and_tied(block, columns[part])
     return better, equal
 
 
@@ -151,8 +151,8 @@ def match(similarities: Similarities, how: str = "greedy") -> Tensor:
         return _approximate(similarities)
     if how == "optimal":
         check_optimal(*similarities.shape)
-    if similarities.single or how == "optimal":
-        return matching.match(similarities.whole, how)
+    if similarities.fits_in_block or how == "optimal":
+        return matching.match(similarities.dense, how)
     known = {"greedy": greedy, "greedy_in_order": greedy_in_order, "mutual": mutual, "row": best_of_each_row}
     return known[how](similarities)
 
@@ -165,7 +165,7 @@ def _approximate(similarities: Similarities) -> Tensor:
             "set similarity=cosine or dot, and fusion to anything but evidence"
         )
     pairs = approximate.candidates(similarities.left, similarities.right)
-    values = torch.cat([similarities.at(*some.T) for some in pairs.split(CELLS // similarities.left.shape[1])])
+    values = torch.cat([similarities.pairs(*some.T) for some in pairs.split(CELLS // similarities.left.shape[1])])
     return approximate.greedy(pairs, values)
 
 
@@ -220,13 +220,13 @@ def greedy(similarities: Similarities) -> Tensor:
         found.append(torch.stack([pairs, columns], dim=1))
         free[0][pairs], free[1][columns] = False, False
         for side, other in ((0, 1), (1, 0)):
-            bereft = (free[side] & ~free[other][best[side]]).nonzero().ravel()
+            needs_rematch = (free[side] & ~free[other][best[side]]).nonzero().ravel()
             candidates = free[other].nonzero().ravel()
             if len(candidates):
-                for part in parts(len(bereft), len(candidates)):
-                    again = s[side].block(bereft[part], candidates).max(dim=1)
-                    best[side][bereft[part]] = candidates[again.indices]
-                    value[side][bereft[part]] = again.values
+                for part in row_slices(len(needs_rematch), len(candidates)):
+                    again = s[side].block(needs_rematch[part], candidates).max(dim=1)
+                    best[side][needs_rematch[part]] = candidates[again.indices]
+                    value[side][needs_rematch[part]] = again.values
     matches = torch.cat(found)
     return matches[matches[:, 0].argsort()]
 

@@ -29,10 +29,10 @@ def write(folder: Path, config: PMFConfig, tensors: dict[str, Tensor], values: d
     folder.mkdir(parents=True, exist_ok=True)
     name = _NAMES.format(values["epoch"])
     save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, folder / (name + ".part"))
-    _settle(folder / (name + ".part"), folder / name)
+    _move_into_place(folder / (name + ".part"), folder / name)
     state = {"format": FORMAT, "tensors": name, "config": json.loads(config.to_json()), "values": values}
     (folder / "state.json.part").write_text(json.dumps(state))
-    _settle(folder / "state.json.part", folder / "state.json")
+    _move_into_place(folder / "state.json.part", folder / "state.json")
     for old in folder.glob("state-*"):
         if old.name != name:
             old.unlink()
@@ -60,7 +60,7 @@ def read(folder: Path, config: PMFConfig) -> tuple[dict[str, Tensor], dict]:
     return tensors, state["values"]
 
 
-def _settle(part: Path, path: Path) -> None:
+def _move_into_place(part: Path, path: Path) -> None:
     with part.open("r+b") as file:  # Windows syncs only what may be written
         os.fsync(file.fileno())
     os.replace(part, path)

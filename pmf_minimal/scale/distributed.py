@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, distributed
 
 
-def start() -> None:
+def init_process_group() -> None:
     """Join the other processes if ``torchrun`` started this one: NCCL between GPUs, Gloo between CPUs."""
     if "LOCAL_RANK" in os.environ and not distributed.is_initialized():
         gpu = torch.cuda.is_available()
@@ -24,14 +24,14 @@ def start() -> None:
         distributed.init_process_group("nccl" if gpu else "gloo")
 
 
-def place() -> tuple[int, int]:
+def rank_and_world_size() -> tuple[int, int]:
     """Number of this process, from 0, and how many there are."""
     return (distributed.get_rank(), distributed.get_world_size()) if distributed.is_initialized() else (0, 1)
 
 
 def sum_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
     """Give every process the sum of all processes' gradients; who has none adds zeros."""
-    if place()[1] == 1:
+    if rank_and_world_size()[1] == 1:
         return
     for p in parameters:
         if p.grad is None:
@@ -39,9 +39,9 @@ def sum_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
         distributed.all_reduce(p.grad)
 
 
-def from_first(value: Tensor | dict) -> Tensor | dict:
+def broadcast_from_rank0(value: Tensor | dict) -> Tensor | dict:
     """What the first process has, for all: a decision that rounding must not divide them over."""
-    if place()[1] == 1:
+    if rank_and_world_size()[1] == 1:
         return value
     values = [value]
     distributed.broadcast_object_list(values)

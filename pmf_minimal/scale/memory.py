@@ -10,7 +10,7 @@ from pmf_minimal.config import PMFConfig
 from pmf_minimal.graphs import DataError, GraphPair
 
 
-def free(device: torch.device | str = "cpu") -> float:
+def free_bytes(device: torch.device | str = "cpu") -> float:
     """Bytes that can be had on a device now; infinity where the system does not say."""
     if torch.device(device).type == "cuda":
         # What PyTorch keeps for itself but does not use can be had as well.
@@ -30,7 +30,7 @@ def check_optimal(n: int, m: int) -> None:
         DataError: it does not; the message says up to which size it does.
     """
     # the similarity in float32, SciPy's copy in float64, and the negative of that
-    cell, have = 4 + 8 + 8, free()
+    cell, have = 4 + 8 + 8, free_bytes()
     if cell * n * m > have:
         raise DataError(
             f"optimal matching of {n} to {m} entities takes {cell * n * m / 1e9:.0f} GB, {have / 1e9:.0f} GB are free: "
@@ -38,7 +38,7 @@ def check_optimal(n: int, m: int) -> None:
         )
 
 
-def of_a_step(config: PMFConfig, graphs: GraphPair) -> int:
+def step_bytes(config: PMFConfig, graphs: GraphPair) -> int:
     """Bytes of all similarities that a step keeps for its gradient: by far the most that grows with the batch, with its square."""
     m = sum(name in graphs.modalities for name in config.modalities)
     pairs = min(config.batch_size, len(graphs.train))
@@ -49,17 +49,17 @@ def of_a_step(config: PMFConfig, graphs: GraphPair) -> int:
     return 4 * cells
 
 
-def fitting(config: PMFConfig, graphs: GraphPair, device: torch.device) -> PMFConfig:
+def shrink_batch(config: PMFConfig, graphs: GraphPair, device: torch.device) -> PMFConfig:
     """The configuration with batches halved until a step takes at most half of the memory that is free."""
-    have = free(device)
-    while of_a_step(config, graphs) > have / 2 and config.batch_size >= 4:
-        config = halved(config)
+    have = free_bytes(device)
+    while step_bytes(config, graphs) > have / 2 and config.batch_size >= 4:
+        config = halve_batch(config)
     return config
 
 
-def halved(config: PMFConfig) -> PMFConfig:
+def halve_batch(config: PMFConfig) -> PMFConfig:
     """Batches of half the size, twice as many to a step; with a warning, since each then has half the negatives."""
-    config = config.but(batch_size=config.batch_size // 2, accumulation=2 * config.accumulation)
+    config = config.replace(batch_size=config.batch_size // 2, accumulation=2 * config.accumulation)
     warnings.warn(
         f"not enough memory: batch_size={config.batch_size}, accumulation={config.accumulation} from here on",
         stacklevel=2,

@@ -12,11 +12,11 @@ from uuid import uuid4
 import pandas as pd
 from safetensors.torch import save_file
 
-from pmf_minimal.scale.blockwise import match
 from pmf_minimal.evaluation import candidates, evaluate
 from pmf_minimal.formats import FORMAT, check
 from pmf_minimal.graphs import DataError
 from pmf_minimal.own import Alignment, describe
+from pmf_minimal.scale.blockwise import match
 from pmf_minimal.training import Run
 
 
@@ -27,7 +27,7 @@ def matches(run: Run) -> pd.DataFrame:
         left, right (rows of the entities), left_id, left_name, right_id, right_name, score, correct.
     """
     graphs, test = run.graphs, run.graphs.test
-    joint, config = run.model.embed(graphs)["joint"], run.config.but(candidates="test")
+    joint, config = run.model.embed(graphs)["joint"], run.config.replace(candidates="test")
     s, _, _ = candidates(joint, graphs, test, config, run.model.temperatures)
     row, column = match(s, run.config.matching).T
     left, right = test[row, 0].cpu(), test[column, 1].cpu()
@@ -39,7 +39,7 @@ def matches(run: Run) -> pd.DataFrame:
             "left_name": [graphs.entity_names[i] for i in left],
             "right_id": graphs.source_ids.cpu()[right],
             "right_name": [graphs.entity_names[i] for i in right],
-            "score": s.at(row, column).cpu(),
+            "score": s.pairs(row, column).cpu(),
             "correct": (row == column).cpu(),
         }
     )

@@ -105,7 +105,7 @@ def main():
     parser.add_argument("--json", help="File for the figures.")
     args = parser.parse_args()
     device = pick_device()
-    config = PRESETS[args.preset].but(cross_modality="off", epochs=1000, evaluate_every=1000)
+    config = PRESETS[args.preset].replace(cross_modality="off", epochs=1000, evaluate_every=1000)
     graphs = load(args.dataset, args.root, args.images) if args.dataset else worlds.graphs()
     graphs = graphs.split(0, config.train_share, config.valid_share).to(device)
     training = Training(graphs, config)
@@ -117,7 +117,7 @@ def main():
 
     def relate(number):
         for batch in training._entities(torch.Generator().manual_seed(number)):
-            loss = training.model.weigh(training.model.losses(graphs, None, batch))
+            loss = training.model.total_loss(training.model.losses(graphs, None, batch))
             loss.backward()
             torch.nn.utils.clip_grad_norm_(training.parameters, config.clip)
             training.optimiser.step()

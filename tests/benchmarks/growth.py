@@ -18,7 +18,7 @@ WIDTH = 64  # narrow, so that what does not grow with the width is seen
 def evaluate(left, right):
     pairs = torch.arange(0, len(left), 10)  # a tenth of the entities
     s = blockwise.Similarities(left, right)
-    return [metrics.figures(*blockwise.ranks(side, pairs, pairs)) for side in (s, s.T)]
+    return [metrics.hits_and_mrr(*blockwise.count_better_and_tied(side, pairs, pairs)) for side in (s, s.T)]
 
 
 OPERATIONS = {

@@ -15,11 +15,11 @@ from pmf_minimal.training import fit
 
 def main(n):
     start, pair = time.process_time(), graphs(n).split(0, 0.3, 0.01)
-    config = PRESETS["paper"].but(
+    config = PRESETS["paper"].replace(
         dim=DIM, batch_size=BATCH, cross_modality="off", scoring_start=2, scoring_end=2, epochs=2, evaluate_every=2
     )
     marks = [time.process_time()]
-    fit(pair, config, progress=False, watch=lambda _: marks.append(time.process_time()))
+    fit(pair, config, progress=False, callback=lambda _: marks.append(time.process_time()))
     return {
         "entities a side": n,
         "edges": pair.edge_index.shape[1],

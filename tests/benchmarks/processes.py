@@ -8,16 +8,16 @@ import time
 
 import torch
 
-from pmf_minimal.scale import distributed
 from pmf_minimal.config import PRESETS
 from pmf_minimal.datasets import load
 from pmf_minimal.evaluation import evaluate
+from pmf_minimal.scale import distributed
 from pmf_minimal.training import fit
 
 torch.set_num_threads(1)
-distributed.start()
-rank, count = distributed.place()
-config = PRESETS["quick"].but(batch_size=100, accumulation=2, epochs=12, scoring="off")
+distributed.init_process_group()
+rank, count = distributed.rank_and_world_size()
+config = PRESETS["quick"].replace(batch_size=100, accumulation=2, epochs=12, scoring="off")
 start = time.perf_counter()
 run = fit(load("emoji/fr_en"), config, "cpu", progress=False)
 seconds = time.perf_counter() - start

@@ -16,8 +16,8 @@ from pmf_minimal.datasets import load
 from pmf_minimal.evaluation import evaluate
 from pmf_minimal.training import fit
 
-CONFIG = PRESETS["released"].but(epochs=50, cross_modality="off", selection="last")
-RUNS = {"with freezing": CONFIG, "without freezing": CONFIG.but(scoring="off", fusion="none")}
+CONFIG = PRESETS["released"].replace(epochs=50, cross_modality="off", selection="last")
+RUNS = {"with freezing": CONFIG, "without freezing": CONFIG.replace(scoring="off", fusion="none")}
 
 
 def main():
@@ -39,7 +39,7 @@ def main():
     results = []
     for name, config in RUNS.items():
         for seed in range(args.seeds):
-            run = fit(graphs, config.but(seed=seed))
+            run = fit(graphs, config.replace(seed=seed))
             joint = evaluate(run.model, run.graphs, run.graphs.test, config, only="joint").loc["joint"]
             share = run.history["frozen image"].iloc[-1]
             results += [

@@ -24,7 +24,7 @@ def graphs(side=SIDE):
 
 def config(**changes):
     """Batch and width as in the paper, both kinds of losses in stages of their own, as the released code has it."""
-    return PRESETS["released"].but(
+    return PRESETS["released"].replace(
         **{"batch_size": BATCH, "dim": DIM, "selection": "last", "candidates_in_scoring": "all"} | changes
     )
 

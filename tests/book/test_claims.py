@@ -2,7 +2,7 @@
 
 from claims import CLAIMS, PAGE, page, together, verdicts
 
-from pmf_minimal.experiments.runner import cards
+from pmf_minimal.experiments import cards
 
 
 def test_the_page_is_up_to_date():

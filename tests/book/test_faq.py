@@ -26,7 +26,7 @@ def test_folders_are_those_that_are_looked_for(row):
 def test_presets():
     assert set(re.findall(r"^\| `(\w+)` \| ", PAGE, re.MULTILINE)) == set(PRESETS)
     # What the table says of them.
-    quick, default = PRESETS["quick"], PRESETS["default"]
+    quick, default = PRESETS["quick"], PRESETS["recommended"]
     assert (quick.cross_modality, quick.fusion, quick.threshold_grows) == ("off", "keep", ("image",))
     assert (default.scoring, default.freezing, default.cross_modality) == ("off", "off", "off")
     assert PRESETS["released"].selection == "test"

@@ -25,7 +25,7 @@ NAMES = sorted({name for row in ROWS for name in re.findall(r"`(\w+\.\w+)`", row
 def objects():
     """What the first half of a name in the notation stands for."""
     graphs = load("emoji/fr_en").split(seed=0)
-    model = PMF(graphs, PRESETS["quick"].but(dim=4))
+    model = PMF(graphs, PRESETS["quick"].replace(dim=4))
     return {"GraphPair": graphs, "PMF": model, "PMFConfig": PMFConfig(),
             "StructureEncoder": model.encoders["structure"], "LinearEncoder": model.encoders["image"]}  # fmt: skip
 

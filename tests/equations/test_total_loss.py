@@ -15,7 +15,7 @@ def test_by_hand():
     pmf = model.PMF(toy(), PMFConfig(dim=2))
     names = ("structure", "image", "joint", "structure-image", "relation-image")
     parts = {name: torch.tensor(2.0**i) for i, name in enumerate(names)}
-    assert float(pmf.weigh(parts)) == 31
+    assert float(pmf.total_loss(parts)) == 31
 
 
 @given(st.floats(-9, 9), st.floats(-9, 9))

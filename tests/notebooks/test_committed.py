@@ -79,7 +79,9 @@ def test_every_picture_has_alt_text(path):
             data = output.get("data", {})
             html = data.get("text/html", "")
             bare = [kind for kind in data if kind.startswith("image/")]
-            assert not bare or html, f"cell [{number}] shows {bare[0]} without alt text: use pmf_minimal.teaching.plots.show"
+            assert not bare or html, (
+                f"cell [{number}] shows {bare[0]} without alt text: use pmf_minimal.teaching.plots.show"
+            )
             for tag in BeautifulSoup(html, "html.parser").select("img, svg"):
                 alt = tag.get("alt") if tag.name == "img" else tag.get("aria-label") or tag.find("title")
                 hidden = tag.get("aria-hidden") == "true"

@@ -8,11 +8,11 @@ import torch
 from toys import random_pair, same, tiny
 
 from pmf_minimal import matching, metrics
-from pmf_minimal.scale import blockwise, memory
-from pmf_minimal.scale.blockwise import Similarities
 from pmf_minimal.evaluation import evaluate
 from pmf_minimal.graphs import DataError
 from pmf_minimal.model import PMF
+from pmf_minimal.scale import blockwise, memory
+from pmf_minimal.scale.blockwise import Similarities
 
 HOW = ["greedy", "greedy_in_order", "mutual", "row", "optimal"]
 
@@ -35,21 +35,21 @@ def test_similarities(small, kind, rounds):
     left, right = sides(0, ties=False)
     whole = matching.similarity(left, right, kind, 2, rounds)
     s = Similarities(left, right, kind, 2, rounds)
-    assert not s.single and s.shape == whole.shape and len(list(s)) > 3
+    assert not s.fits_in_block and s.shape == whole.shape and len(list(s)) > 3
     tolerance = {"cosine": 1e-9, "dot": 1e-4, "euclidean": 1e-6}[kind]
     same(torch.cat([block.clone() for _, block in s]), whole, tolerance)
     same(torch.cat([block.clone() for _, block in s.T]), whole.T, tolerance)
     rows, columns = torch.tensor([3, 0, 22]), torch.tensor([30, 7])
     same(s.block(rows, columns), whole[rows][:, columns], tolerance)
-    same(s.only(rows, columns).whole, whole[rows][:, columns], tolerance)
-    same(s.at(rows[:2], columns), whole[rows[:2], columns], tolerance)
+    same(s.subset(rows, columns).dense, whole[rows][:, columns], tolerance)
+    same(s.pairs(rows[:2], columns), whole[rows[:2], columns], tolerance)
 
 
 @pytest.mark.parametrize("rounds", [0, 2])
 def test_what_fits_is_the_same_to_the_last_bit(rounds):
     left, right = (torch.randn(50, 20, generator=torch.Generator().manual_seed(k)) for k in (0, 1))
     s, whole = Similarities(left, right, csls_rounds=rounds), matching.similarity(left, right, csls_rounds=rounds)
-    assert s.single and torch.equal(s.whole, whole) and torch.equal(s.T.whole, whole.T)
+    assert s.fits_in_block and torch.equal(s.dense, whole) and torch.equal(s.T.dense, whole.T)
     assert torch.equal(s.block(slice(3, 9)), whole[3:9])
     for how in HOW:
         assert torch.equal(blockwise.match(s, how), matching.match(whole, how))
@@ -80,8 +80,8 @@ def test_ranks(small, ties):
     left, right = sides(5, ties)
     rows, columns = torch.randperm(23)[:17], torch.randperm(31)[:17]
     s, whole = Similarities(left, right, "dot"), left @ right.T
-    for found, expected in ((blockwise.ranks(s, rows, columns), metrics.ranks(whole[rows], columns)),
-                            (blockwise.ranks(s.T, columns, rows), metrics.ranks(whole.T[columns], rows))):  # fmt: skip
+    for found, expected in ((blockwise.count_better_and_tied(s, rows, columns), metrics.count_better_and_tied(whole[rows], columns)),
+                            (blockwise.count_better_and_tied(s.T, columns, rows), metrics.count_better_and_tied(whole.T[columns], rows))):  # fmt: skip
         assert [x.tolist() for x in found] == [x.tolist() for x in expected]
 
 
@@ -110,7 +110,7 @@ s = blockwise.Similarities(x[:10_000], x[10_000:], csls_rounds=1)
 greedy, mutual = blockwise.match(s), blockwise.match(s, "mutual")
 assert len(greedy) == 10_000 > len(mutual) > 100
 for side in (s, s.T):
-    better, equal = blockwise.ranks(side, pairs, pairs)
+    better, equal = blockwise.count_better_and_tied(side, pairs, pairs)
     assert len(better) == 10_000 and equal.min() > 0
 """
 
@@ -122,7 +122,7 @@ def test_memory_grows_with_n():
 
 
 def test_optimal_says_up_to_which_size_it_fits(monkeypatch):
-    monkeypatch.setattr(memory, "free", lambda device="cpu": 20 * 40.0**2)
+    monkeypatch.setattr(memory, "free_bytes", lambda device="cpu": 20 * 40.0**2)
     assert len(matching.optimal(torch.rand(40, 40))) == 40
     with pytest.raises(DataError, match="enough for 40 a side; set matching=greedy"):
         matching.optimal(torch.rand(41, 41))
@@ -131,4 +131,4 @@ def test_optimal_says_up_to_which_size_it_fits(monkeypatch):
 
 
 def test_free_memory_is_some():
-    assert 1e6 < memory.free() <= float("inf")
+    assert 1e6 < memory.free_bytes() <= float("inf")

@@ -6,8 +6,8 @@ import pytest
 import yaml
 from scipy import stats
 
-from pmf_minimal.experiments.runner import cards
 from pmf_minimal.config import PRESETS
+from pmf_minimal.experiments import cards
 from pmf_minimal.graphs import DataError
 
 RULE = {"claim": 2, "says": "a helps", "rule": [{"more": "a", "less": "b"}]}
@@ -149,4 +149,4 @@ def test_the_preset_default_is_what_validation_pairs_chose():
     mean = table.groupby(["dataset", "variant"])["valid MRR"].mean().unstack().dropna()
     assert len(mean) >= 10 and (mean.idxmax(axis=1) == "evidence, iterative").all()
     chosen = {field: value for field, value in card["variants"]["evidence, iterative"].items() if field != "lr"}
-    assert chosen == {field: getattr(PRESETS["default"], field) for field in chosen}
+    assert chosen == {field: getattr(PRESETS["recommended"], field) for field in chosen}

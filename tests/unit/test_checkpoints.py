@@ -7,8 +7,8 @@ import pytest
 import torch
 from toys import random_pair, tiny
 
-from pmf_minimal.scale import checkpoints
 from pmf_minimal.graphs import DataError
+from pmf_minimal.scale import checkpoints
 from pmf_minimal.training import Training, fit
 
 KINDS = {
@@ -77,7 +77,7 @@ def test_errors(tmp_path):
     interrupt(config, tmp_path, 1)
     assert checkpoints.exists(tmp_path)
     with pytest.raises(DataError, match=r"state.json: the state of a training with other settings"):
-        checkpoints.read(tmp_path, config.but(seed=1))
+        checkpoints.read(tmp_path, config.replace(seed=1))
     next(tmp_path.glob("*.safetensors")).write_bytes(b"damaged")
     with pytest.raises(DataError, match=r"state.json: not readable as the state of a training .*start anew"):
         checkpoints.read(tmp_path, config)

@@ -12,7 +12,7 @@ HONEST = {"candidates_in_scoring": "all", "selection": "valid"}
 def test_json_and_back(name):
     config = PRESETS[name]
     assert PMFConfig.from_json(config.to_json()) == config
-    changed = config.but(modalities=("image",), seed=7)
+    changed = config.replace(modalities=("image",), seed=7)
     assert PMFConfig.from_json(changed.to_json()) == changed != config
 
 
@@ -27,7 +27,7 @@ def test_paper_is_the_paper():
     assert (paper.dim, paper.temperature, paper.batch_size, paper.epochs, paper.warmup) == (300, 0.05, 3500, 250, 0.15)
     assert (paper.threshold_start, paper.threshold_factor, paper.threshold_max) == (0.1, 1.2, 0.9)
     assert [paper.beta[m] for m in ("structure", "relation", "attribute", "image")] == [0.1, 0.1, 0.1, 10]
-    assert (paper.fusion, paper.freezing, paper.both_directions, paper.similarity) == (
+    assert (paper.fusion, paper.freezing, paper.symmetric, paper.similarity) == (
         "weights",
         "gradient",
         "joint",
@@ -38,20 +38,20 @@ def test_paper_is_the_paper():
 def test_frozen():
     with pytest.raises(FrozenInstanceError):
         PRESETS["paper"].dim = 3
-    assert PRESETS["paper"].but(dim=3).dim == 3 and PRESETS["paper"].dim == 300
+    assert PRESETS["paper"].replace(dim=3).dim == 3 and PRESETS["paper"].dim == 300
 
 
 def test_but_with_a_misspelt_field():
     with pytest.raises(ValueError, match="no such field of the configuration: dims, learning_rate"):
-        PRESETS["paper"].but(learning_rate=1, dims=3)
+        PRESETS["paper"].replace(learning_rate=1, dims=3)
 
 
 @pytest.mark.parametrize("name", _CHOICES)
 def test_choices(name):
     for value in _CHOICES[name]:
-        assert getattr(PRESETS["paper"].but(**{name: value}), name) == value
+        assert getattr(PRESETS["paper"].replace(**{name: value}), name) == value
     with pytest.raises(ValueError, match=f"{name}='nonsense': choose one of {_CHOICES[name][0]}"):
-        PRESETS["paper"].but(**{name: "nonsense"})
+        PRESETS["paper"].replace(**{name: "nonsense"})
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_choices(name):
 )
 def test_values_of_the_wrong_kind(name, value):
     with pytest.raises(ValueError, match=f"^{name}="):
-        PRESETS["paper"].but(**{name: value})
+        PRESETS["paper"].replace(**{name: value})
 
 
 def test_every_field_is_documented():

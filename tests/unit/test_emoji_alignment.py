@@ -16,9 +16,9 @@ MODALITIES = ("structure", "relation", "attribute", "image")
 
 def hits(dataset, seed, modalities):
     """Test Hits@1 of the joint embedding, mean of both directions, after training with the quick preset."""
-    config = PRESETS["quick"].but(modalities=modalities, seed=seed)
+    config = PRESETS["quick"].replace(modalities=modalities, seed=seed)
     if len(modalities) == 1:  # a modality that is frozen leaves nothing: alone, each is given all its features
-        config = config.but(scoring="off")
+        config = config.replace(scoring="off")
     run = fit(load(dataset), config, device="cpu", progress=False)
     return evaluate(run.model, run.graphs, run.graphs.test, config, only="joint")["Hits@1"].mean(), len(run.graphs.test)
 
@@ -39,7 +39,7 @@ def test_together_they_beat_the_best_single_one(seed):
 
 def test_one_seed_one_result():
     """At a size at which PyTorch uses several threads."""
-    config = PRESETS["quick"].but(epochs=6, scoring_start=2)
+    config = PRESETS["quick"].replace(epochs=6, scoring_start=2)
     first, second = (fit(load("emoji/fr_en"), config, device="cpu", progress=False) for _ in range(2))
     assert first.history.equals(second.history)
     for name, tensor in first.model.state_dict().items():

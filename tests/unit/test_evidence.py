@@ -9,11 +9,11 @@ from toys import pair_of_graphs, random_pair, same, tiny
 
 from pmf_minimal import matching
 from pmf_minimal.beyond import evidence
-from pmf_minimal.scale import blockwise
 from pmf_minimal.evaluation import evaluate
 from pmf_minimal.fusion import fuse
 from pmf_minimal.graphs import DataError
 from pmf_minimal.iterative import Probation
+from pmf_minimal.scale import blockwise
 from pmf_minimal.training import fit
 
 TAU = torch.tensor([0.1, 0.5])
@@ -66,13 +66,13 @@ def test_blocks_against_loops(monkeypatch, cells, rounds):
     for _ in range(rounds):
         whole = matching.csls(whole, 2)
     s = evidence.Evidence(left[2], right[2], TAU, 2, rounds)
-    assert s.single == (cells > 1000)
+    assert s.fits_in_block == (cells > 1000)
     same(torch.cat([block.clone() for _, block in s]), whole, 1e-4)
     same(torch.cat([block.clone() for _, block in s.T]), whole.T, 1e-4)
     rows, columns = torch.tensor([3, 0, 22]), torch.tensor([30, 7])
     same(s.block(rows, columns), whole[rows][:, columns], 1e-4)
-    same(s.only(rows, columns).whole, whole[rows][:, columns], 1e-4)
-    same(s.at(rows[:2], columns), whole[rows[:2], columns], 1e-4)
+    same(s.subset(rows, columns).dense, whole[rows][:, columns], 1e-4)
+    same(s.pairs(rows[:2], columns), whole[rows[:2], columns], 1e-4)
     if not rounds:
         same(s.by_modality(rows[:2], columns).sum(dim=1), whole[rows[:2], columns], 1e-4)
 
@@ -80,10 +80,10 @@ def test_blocks_against_loops(monkeypatch, cells, rounds):
 def test_who_has_nothing_is_nobodys_pair():
     left, right = joints()
     left[2][4], right[2][7] = 0, 0
-    s = evidence.Evidence(left[2], right[2], TAU).whole
+    s = evidence.Evidence(left[2], right[2], TAU).dense
     assert s.isfinite().all() and (s[4] == 0).all() and (s[:, 7] == 0).all()
     nobody = evidence.Evidence(0 * left[2], right[2], TAU)
-    assert (nobody.whole == 0).all()
+    assert (nobody.dense == 0).all()
 
 
 def noise(graphs, share, seed=0):
@@ -117,7 +117,7 @@ def test_trust_is_learnt(linked):
     figure = {}
     for name, w in (("learnt", trust), ("full", {m: torch.full((600,), 0.999) for m in h})):
         z = fuse(h, w)
-        s = evidence.Evidence(z[left], z[right], tau).whole
+        s = evidence.Evidence(z[left], z[right], tau).dense
         figure[name] = (s.argmax(dim=1) == torch.arange(len(s))).float().mean()
     assert figure["learnt"] > figure["full"] + 0.05
 
@@ -141,7 +141,7 @@ def test_calibration_never_sees_test_pairs(linked):
 
 def test_what_is_known_of_given_features_need_not_be_computed_again(linked):
     linked.features = h = noise(linked, 0.5)
-    z = evidence.standing(h, linked)
+    z = evidence.match_zscores(h, linked)
     for m in "ab":
         left, right = (z[m][rows] for rows in (slice(0, 300), slice(300, 600)))
         same(torch.stack([left.mean(), right.mean()]), torch.zeros(2), 1e-5)
@@ -168,8 +168,8 @@ def test_two_kinds_are_told_apart(share):
 
 def test_what_is_of_one_kind_is_not_taken_apart():
     x = torch.randn(4000, generator=torch.Generator().manual_seed(0))
-    assert evidence.lower_kind(x)[1] < evidence.APART
-    assert not evidence.frozen(x, torch.sigmoid(5 * x)).any()
+    assert evidence.lower_kind(x)[1] < evidence.MIN_SEPARATION
+    assert not evidence.would_freeze(x, torch.sigmoid(5 * x)).any()
 
 
 def test_frozen_is_what_is_of_the_lower_kind_and_worthless():
@@ -177,8 +177,8 @@ def test_frozen_is_what_is_of_the_lower_kind_and_worthless():
     low = torch.arange(1000) < 300
     z = torch.where(low, torch.randn(1000, generator=g) * 0.3 - 2, torch.randn(1000, generator=g) * 0.6)
     useless, useful = (torch.where(low, w, 0.9) for w in (0.3, 0.7))
-    assert (evidence.frozen(z, useless) == low).float().mean() > 0.98
-    assert not evidence.frozen(z, useful).any(), "a kind of its own, but trusted"
+    assert (evidence.would_freeze(z, useless) == low).float().mean() > 0.98
+    assert not evidence.would_freeze(z, useful).any(), "a kind of its own, but trusted"
 
 
 def test_a_training_ends_calibrated():
@@ -192,11 +192,11 @@ def test_a_training_ends_calibrated():
 def test_confidence_is_a_softmax():
     left, right = joints()
     s = evidence.Evidence(left[2], right[2], TAU, 2, 1)  # CSLS does not count
-    whole = evidence.Evidence(left[2], right[2], TAU).whole
+    whole = evidence.Evidence(left[2], right[2], TAU).dense
     rows, columns = torch.arange(20), torch.arange(20, 0, -1)
     forth, back = whole.softmax(dim=1)[rows, columns], whole.softmax(dim=0)[rows, columns]
     same(s.confidence(rows, columns), torch.minimum(forth, back), 1e-4)
-    same(s.at(rows, columns), matching.csls(whole, 2)[rows, columns], 1e-4)
+    same(s.pairs(rows, columns), matching.csls(whole, 2)[rows, columns], 1e-4)
 
 
 class Model:

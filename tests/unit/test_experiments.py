@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -11,12 +12,14 @@ import torch
 import yaml
 from click.testing import CliRunner
 
-from pmf_minimal.experiments.runner import cards, runner
 from pmf_minimal.cli.main import main
 from pmf_minimal.config import PRESETS
-from pmf_minimal.experiments.runner import Cell
+from pmf_minimal.experiments import cards, runner
+from pmf_minimal.experiments.runner import RunSpec
 
-TINY = PRESETS["paper"].but(dim=8, epochs=4, batch_size=200, scoring_start=2, scoring_end=3, evaluate_every=2, lr=0.01)
+TINY = PRESETS["paper"].replace(
+    dim=8, epochs=4, batch_size=200, scoring_start=2, scoring_end=3, evaluate_every=2, lr=0.01
+)
 CARD = {
     "title": "A small one",
     "question": "Does it run?",
@@ -32,7 +35,9 @@ CARD = {
 
 @pytest.fixture
 def grid():
-    return [Cell("emoji/fr_en+hard", v, TINY.but(**c)) for v, c in (("PMF", {}), ("oracle", {"scoring": "oracle"}))]
+    return [
+        RunSpec("emoji/fr_en+hard", v, TINY.replace(**c)) for v, c in (("PMF", {}), ("oracle", {"scoring": "oracle"}))
+    ]
 
 
 def numbers(table):
@@ -45,7 +50,7 @@ def test_a_row_holds_everything(grid, tmp_path):
     row = table.iloc[1]
     assert 0 <= row["Hits@1"] <= row["Hits@10"] <= 1 and row["AUC image"] == 1.0
     assert row["precision image"] == row["recall image"] == 1.0
-    config = json.loads(TINY.but(scoring="oracle").to_json())
+    config = json.loads(TINY.replace(scoring="oracle").to_json())
     assert row["config.scoring"] == "oracle" and {f"config.{k}" for k in config} <= set(table.columns)
     assert torch.__version__ in row["versions"] and "core" in row["machine"]
     assert epochs.groupby("variant").size().tolist() == [4, 4]
@@ -63,27 +68,48 @@ def test_key_depends_on_all_that_counts(grid, monkeypatch):
     cell = grid[0]
     keys = {runner.key(cell)}
     for other in (
-        Cell("emoji/fr_en+foreign", "PMF", TINY),
-        Cell("emoji/fr_en+hard", "PMF", TINY.but(lr=0.02)),
-        Cell("emoji/fr_en+hard", "PMF", TINY.but(seed=1)),
+        RunSpec("emoji/fr_en+foreign", "PMF", TINY),
+        RunSpec("emoji/fr_en+hard", "PMF", TINY.replace(lr=0.02)),
+        RunSpec("emoji/fr_en+hard", "PMF", TINY.replace(seed=1)),
     ):
         keys.add(runner.key(other))
     monkeypatch.setattr(runner, "code_fingerprint", lambda model: "other code")
     keys.add(runner.key(cell))
     assert len(keys) == 5
     monkeypatch.undo()
-    assert runner.key(Cell(cell.dataset, "another name", cell.config)) == runner.key(cell)
+    assert runner.key(RunSpec(cell.dataset, "another name", cell.config)) == runner.key(cell)
 
 
 def test_fingerprint_of_code_ignores_comments(tmp_path, monkeypatch):
-    for name in runner.COMPUTES.split():
-        (tmp_path / f"{name}.py").write_text('"""A module."""\nx = 1\n')
-    monkeypatch.setattr(runner, "__file__", str(tmp_path / "experiments.py"))
+    files = [tmp_path / "one.py", tmp_path / "two.py"]
+    monkeypatch.setattr(runner, "imported_files", lambda *modules: files)
+    for file in files:
+        file.write_text('"""A module."""\nx = 1\n')
     plain = runner.code_fingerprint.__wrapped__()
-    (tmp_path / "losses.py").write_text('"""Another text."""\n# a comment\nx  =  1\n')
+    files[1].write_text('"""Another text."""\n# a comment\nx  =  1\n')
     assert runner.code_fingerprint.__wrapped__() == plain
-    (tmp_path / "losses.py").write_text('"""A module."""\nx = 2\n')
+    files[1].write_text('"""A module."""\nx = 2\n')
     assert runner.code_fingerprint.__wrapped__() != plain
+
+
+def test_every_module_that_a_run_imports_is_fingerprinted():
+    """Counted by running: what Python has loaded after a run is what the fingerprint must know."""
+    code = """
+import sys
+from pmf_minimal.config import PRESETS
+from pmf_minimal.datasets import load
+from pmf_minimal.experiments.diagnostics import train_and_measure
+config = PRESETS["recommended"].replace(dim=8, epochs=2, iterative_epochs=2, iterative_every=1)
+train_and_measure(load("synthetic/foreign"), config)
+print(*(m.__file__ for n, m in sys.modules.items() if n.startswith("pmf_minimal") and m.__file__), sep="\\n")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {Path(line) for line in done.stdout.split()}
+    known = set(
+        runner.imported_files("pmf_minimal.datasets", "pmf_minimal.experiments.diagnostics", "pmf_minimal.model")
+    )
+    assert loaded <= known, loaded - known
+    assert {"graphs.py", "config.py", "evidence.py", "benchmarks.py"} <= {file.name for file in known}
 
 
 def test_seeds_draw_worlds_and_faults_anew():
@@ -93,7 +119,7 @@ def test_seeds_draw_worlds_and_faults_anew():
         for seed in (0, 1)
     }
     assert len(prints) == 4
-    assert runner.made_up("synthetic/clean") and not runner.made_up("emoji/fr_en")
+    assert runner.is_synthetic("synthetic/clean") and not runner.is_synthetic("emoji/fr_en")
 
 
 def test_processes_and_dask_give_the_same(grid, tmp_path):

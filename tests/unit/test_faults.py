@@ -12,7 +12,7 @@ from toys import random_pair, tiny, toy
 
 from pmf_minimal.datasets import load
 from pmf_minimal.datasets.emoji import logos, pictures
-from pmf_minimal.datasets.faults import FOREIGN, MISSING, NOISY, SWAPPED, WHOLE, spoil
+from pmf_minimal.datasets.faults import FOREIGN, MISSING, NOISY, SWAPPED, WHOLE, corrupt
 from pmf_minimal.graphs import DataError
 from pmf_minimal.relevance import best_match
 from pmf_minimal.training import fit
@@ -35,10 +35,10 @@ def cosine(a, b):
 
 @pytest.mark.parametrize("modality", ("image", "relation", "attribute"))
 def test_shares_are_those_asked_for_on_each_side(emoji, modality):
-    spoilt = spoil(emoji, modality, **ALL)
+    spoilt = corrupt(emoji, modality, **ALL)
     for had, fault in zip(emoji.side(modality), sides(emoji, spoilt.faults[modality]), strict=True):
         n = int(had.sum())
-        assert (fault[~had] == WHOLE).all(), "who has no feature has nothing to spoil"
+        assert (fault[~had] == WHOLE).all(), "who has no feature has nothing to corrupt"
         for kind, name in ((MISSING, "missing"), (FOREIGN, "foreign"), (SWAPPED, "swapped"), (NOISY, "noisy")):
             assert (fault == kind).sum() == round(ALL[name] * n)
     fault, had = spoilt.faults[modality], emoji.present[modality]
@@ -56,7 +56,7 @@ def test_shares_are_those_asked_for_on_each_side(emoji, modality):
 
 def test_the_input_stays_as_it_was_and_the_seed_decides(emoji):
     before = copy.deepcopy(emoji)
-    first, again, other = (spoil(emoji, "image", **ALL, seed=seed) for seed in (3, 3, 4))
+    first, again, other = (corrupt(emoji, "image", **ALL, seed=seed) for seed in (3, 3, 4))
     assert emoji.keys() == before.keys()
     for group in ("features", "present"):
         assert all(x.equal(before[group][m]) for m, x in emoji[group].items())
@@ -68,13 +68,13 @@ def test_the_input_stays_as_it_was_and_the_seed_decides(emoji):
 
 
 def test_more_of_one_fault_hits_the_same_entities_and_others(emoji):
-    few, many = (spoil(emoji, "image", foreign=share).faults["image"] for share in (0.1, 0.3))
+    few, many = (corrupt(emoji, "image", foreign=share).faults["image"] for share in (0.1, 0.3))
     assert (many[few == FOREIGN] == FOREIGN).all()
 
 
 def test_a_second_modality_is_spoilt_on_its_own(emoji):
-    once = spoil(emoji, "relation", foreign=0.5)
-    twice = spoil(once, "attribute", foreign=0.5)
+    once = corrupt(emoji, "relation", foreign=0.5)
+    twice = corrupt(once, "attribute", foreign=0.5)
     assert set(twice.faults) == {"relation", "attribute"}
     for group in ("features", "relevant", "faults", "donor"):
         assert twice[group]["relation"] is once[group]["relation"]
@@ -83,7 +83,7 @@ def test_a_second_modality_is_spoilt_on_its_own(emoji):
     both = (twice.faults["relation"] == FOREIGN) & (twice.faults["attribute"] == FOREIGN)
     assert float(both.sum() / emoji.present["attribute"].sum()) == pytest.approx(0.25, abs=0.03)
     with pytest.raises(ValueError, match="relation of emoji/ja_en is already spoilt"):
-        spoil(twice, "relation", missing=0.1)
+        corrupt(twice, "relation", missing=0.1)
 
 
 @given(st.integers(0, 100), st.integers(3, 12))
@@ -91,7 +91,7 @@ def test_a_second_modality_is_spoilt_on_its_own(emoji):
 def test_the_swapped_have_each_others_features_and_nobody_his_own(seed, n):
     graphs = random_pair(n, seed)
     share = 2 / min(map(int, (side.sum() for side in graphs.side("relation"))))
-    spoilt = spoil(graphs, "relation", swapped=min(share, 1), seed=seed)
+    spoilt = corrupt(graphs, "relation", swapped=min(share, 1), seed=seed)
     rows = torch.nonzero(spoilt.faults["relation"] == SWAPPED).ravel()
     donor = spoilt.donor["relation"]
     assert (donor[rows] != rows).all()
@@ -102,7 +102,7 @@ def test_the_swapped_have_each_others_features_and_nobody_his_own(seed, n):
 
 
 def test_vectors_foreign_and_noisy(emoji):
-    spoilt = spoil(emoji, "image", foreign=0.4, noisy=0.4)
+    spoilt = corrupt(emoji, "image", foreign=0.4, noisy=0.4)
     own, x, fault = emoji.features["image"], spoilt.features["image"], spoilt.faults["image"]
     torch.testing.assert_close(x.norm(dim=1), own.norm(dim=1))
     foreign = cosine(x[fault == FOREIGN], own[fault == FOREIGN])
@@ -113,7 +113,7 @@ def test_vectors_foreign_and_noisy(emoji):
 
 @pytest.mark.parametrize("modality", ("relation", "attribute"))
 def test_bags_foreign_and_noisy(emoji, modality):
-    spoilt = spoil(emoji, modality, foreign=0.4, noisy=0.4)
+    spoilt = corrupt(emoji, modality, foreign=0.4, noisy=0.4)
     own, x, fault = emoji.features[modality], spoilt.features[modality], spoilt.faults[modality]
     assert x.sort(dim=1).values.equal(own.sort(dim=1).values), "the same numbers, at other words"
     for side in (slice(0, emoji.n_left), slice(emoji.n_left, None)):
@@ -129,13 +129,13 @@ def test_bags_foreign_and_noisy(emoji, modality):
 
 def test_a_bag_that_holds_half_the_vocabulary_or_more():
     graphs = toy()
-    spoilt = spoil(graphs, "relation", foreign=1.0)
+    spoilt = corrupt(graphs, "relation", foreign=1.0)
     # Two words on each side: whoever has one word gets the other, whoever has both keeps both in some order.
     assert spoilt.features["relation"].sort(dim=1).values.equal(graphs.features["relation"].sort(dim=1).values)
 
 
 def test_hard_foreign_features_are_real_ones_that_the_other_graph_does_not_have(emoji):
-    easy, spoilt = (spoil(emoji, "image", foreign=0.3, hard=hard) for hard in (False, True))
+    easy, spoilt = (corrupt(emoji, "image", foreign=0.3, hard=hard) for hard in (False, True))
     assert easy.faults["image"].equal(spoilt.faults["image"]), "the same entities, so that both can be compared"
     rows, donor = torch.nonzero(spoilt.faults["image"] == FOREIGN).ravel(), spoilt.donor["image"]
     torch.testing.assert_close(spoilt.features["image"][rows], emoji.outside["image"][donor[rows]])
@@ -154,23 +154,23 @@ def test_hard_foreign_features_are_real_ones_that_the_other_graph_does_not_have(
 
 
 def test_when_the_logos_run_out_they_are_taken_again_on_the_same_side(emoji):
-    donor = spoil(emoji, "image", foreign=1.0, hard=True).donor["image"]
+    donor = corrupt(emoji, "image", foreign=1.0, hard=True).donor["image"]
     left, right = (set(side[side >= 0].tolist()) for side in sides(emoji, donor))
     assert not left & right and len(left | right) == len(emoji.outside["image"])
 
 
 def test_hard_needs_features_from_outside(emoji):
     with pytest.raises(ValueError, match=r"hard=True: .* real features of \d+ numbers for relation .* has none"):
-        spoil(emoji, "relation", foreign=0.1, hard=True)
+        corrupt(emoji, "relation", foreign=0.1, hard=True)
     narrow = copy.copy(emoji)
     narrow.features = emoji.features | {"image": emoji.features["image"][:, :10]}
     with pytest.raises(ValueError, match=r"of 10 numbers for image .* has \[\d+, 64\]"):
-        spoil(narrow, "image", foreign=0.1, hard=True)
+        corrupt(narrow, "image", foreign=0.1, hard=True)
 
 
 def test_the_face_of_a_spoilt_entity_is_what_it_was_given(emoji):
-    spoilt = spoil(emoji, "image", missing=0.2, foreign=0.2, swapped=0.2, noisy=0.2, hard=True)
-    easy = spoil(emoji, "image", foreign=0.2)
+    spoilt = corrupt(emoji, "image", missing=0.2, foreign=0.2, swapped=0.2, noisy=0.2, hard=True)
+    easy = corrupt(emoji, "image", foreign=0.2)
     before, after, noise, outside = pictures(emoji), pictures(spoilt), pictures(easy), logos()
     seen = set()
     for row in torch.nonzero(emoji.present["image"]).ravel().tolist()[::7]:
@@ -192,7 +192,7 @@ def test_spoilt_emoji_by_name(fault, emoji):
     graphs = load(f"emoji/ja_en+{fault}")
     assert graphs.name == f"emoji/ja_en+{fault}"
     arguments = {"foreign": 0.3, "hard": True} if fault == "hard" else {fault: 0.3}
-    assert graphs.features["image"].equal(spoil(emoji, "image", **arguments).features["image"])
+    assert graphs.features["image"].equal(corrupt(emoji, "image", **arguments).features["image"])
     assert len(pictures(graphs)) == len(pictures("emoji/ja_en"))
 
 
@@ -221,7 +221,7 @@ def test_shares_can_be_named():
 
 
 def test_the_oracle_freezes_what_is_not_relevant(emoji):
-    spoilt = spoil(emoji, "image", **ALL).split(0)
+    spoilt = corrupt(emoji, "image", **ALL).split(0)
     run = fit(spoilt, tiny(scoring="oracle", batch_size=500, epochs=2), device="cpu", progress=False)
     for m in spoilt.modalities:
         assert run.model.active[m].equal(spoilt.relevant[m]), m
@@ -231,7 +231,7 @@ def test_the_oracle_freezes_what_is_not_relevant(emoji):
 @pytest.mark.parametrize(
     ("modality", "shares", "words"),
     [
-        ("smell", dict(missing=0.1), "no features 'smell' to spoil; toy/a_b has relation, image"),
+        ("smell", dict(missing=0.1), "no features 'smell' to corrupt; toy/a_b has relation, image"),
         ("structure", dict(missing=0.1), "no features 'structure'"),
         ("image", dict(missing=0.6, foreign=0.5), "missing=0.6, foreign=0.5.* at most 1"),
         ("image", dict(missing=-0.1), "missing=-0.1.* at least 0"),
@@ -241,4 +241,4 @@ def test_the_oracle_freezes_what_is_not_relevant(emoji):
 )
 def test_nonsense_is_refused(modality, shares, words):
     with pytest.raises(ValueError, match=words):
-        spoil(toy(), modality, **shares)
+        corrupt(toy(), modality, **shares)

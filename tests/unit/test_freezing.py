@@ -2,7 +2,7 @@ import pytest
 import torch
 from toys import random_doubles, same
 
-from pmf_minimal.freezing import active, deal_out, freeze, threshold
+from pmf_minimal.freezing import active, freeze, shuffle_scores, threshold
 
 
 def test_threshold_grows_to_its_end():
@@ -39,9 +39,9 @@ def test_deal_out():
     g = torch.Generator().manual_seed(0)
     w, present = torch.rand(40, generator=g), torch.rand(40, generator=g) > 0.3
     w = w * present
-    dealt = deal_out(w, present, 15, torch.Generator().manual_seed(1))
+    dealt = shuffle_scores(w, present, 15, torch.Generator().manual_seed(1))
     for side in (slice(0, 15), slice(15, 40)):
         assert dealt[side].sort().values.tolist() == w[side].sort().values.tolist()
     assert not dealt[~present].any() and not torch.equal(dealt, w)
-    assert torch.equal(dealt, deal_out(w, present, 15, torch.Generator().manual_seed(1)))
-    assert not torch.equal(dealt, deal_out(w, present, 15, torch.Generator().manual_seed(2)))
+    assert torch.equal(dealt, shuffle_scores(w, present, 15, torch.Generator().manual_seed(1)))
+    assert not torch.equal(dealt, shuffle_scores(w, present, 15, torch.Generator().manual_seed(2)))

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from toys import many
 
 from pmf_minimal.datasets import errors
-from pmf_minimal.own import rdf, tables
 from pmf_minimal.graphs import DataError
+from pmf_minimal.own import rdf, tables
 
 MET = set()
 RANDOM = {"random": 0, "all": 0}
@@ -62,7 +62,7 @@ def strike(draw, data, separator):
 
 
 @st.composite
-def tables(draw, separator):
+def table_files(draw, separator):
     word = lambda: draw(st.sampled_from(WORDS)) + str(draw(st.integers(0, 9)))  # noqa: E731
     rows = [["head", "relation", "tail"], *([word() for _ in range(3)] for _ in range(draw(st.integers(1, 4))))]
     data = "".join(separator.join(row) + "\n" for row in rows).encode()
@@ -87,7 +87,7 @@ def test_tables(ending, tmp_path):
     separator = "," if ending == "csv" else "\t"
 
     @many
-    @given(tables(separator))
+    @given(table_files(separator))
     def run(data):
         path.write_bytes(data)
         rows = plain(data, separator)

@@ -24,7 +24,7 @@ def command(folder):
 
 
 def test_killed_five_times_and_none_the_worse(tmp_path):
-    subprocess.run(command(tmp_path / "whole"), check=True, capture_output=True)
+    subprocess.run(command(tmp_path / "dense"), check=True, capture_output=True)
     moment, state = random.Random(), tmp_path / "killed" / "state" / "state.json"
     killed = 0
     while not (tmp_path / "killed" / "run").exists():
@@ -43,4 +43,4 @@ def test_killed_five_times_and_none_the_worse(tmp_path):
             assert process.wait() == 0, process.stderr.read().decode()
     assert killed == KILLS
     for name in ("metrics.json", "matches.csv", "model.safetensors"):
-        assert (tmp_path / "killed" / "run" / name).read_bytes() == (tmp_path / "whole" / "run" / name).read_bytes()
+        assert (tmp_path / "killed" / "run" / name).read_bytes() == (tmp_path / "dense" / "run" / name).read_bytes()

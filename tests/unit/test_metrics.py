@@ -26,7 +26,7 @@ def test_expectation_over_ties(seed):
     g = torch.Generator().manual_seed(seed)
     similarity = torch.randint(3, (8, 5), generator=g).double()
     right = torch.randint(5, (8,), generator=g)
-    ranks = metrics.ranks(similarity, right)
+    ranks = metrics.count_better_and_tied(similarity, right)
     for n in (1, 2, 4, 10):
         same(metrics.hits(*ranks, n).double(), brute_force(similarity, right, lambda rank, n=n: rank <= n), 1e-6)
     same(metrics.mrr(*ranks), brute_force(similarity, right, lambda rank: 1 / rank))
@@ -39,7 +39,7 @@ def test_without_ties():
     similarity = torch.rand(30, 40, generator=torch.Generator().manual_seed(0))
     right = torch.arange(30)
     ranks = [1 + sum(x > row[j] for x in row) for j, row in enumerate(similarity.tolist())]
-    better, equal = metrics.ranks(similarity, right)
+    better, equal = metrics.count_better_and_tied(similarity, right)
     assert (better + 1).tolist() == ranks and (equal == 1).all()
     same(metrics.hits(better, equal, 10), mean(r <= 10 for r in ranks), 1e-6)
     same(metrics.mrr(better, equal), mean(1 / r for r in ranks))
@@ -48,8 +48,8 @@ def test_without_ties():
 def test_rounding_makes_no_difference():
     """Equal vectors can differ by rounding from column to column; whoever says nothing must not gain by it."""
     row = doubles((0.5, 0.5 + 1e-8, 0.5 - 1e-8, 0.1))
-    assert [x.tolist() for x in metrics.ranks(row, torch.tensor([0]))] == [[0], [3]]
-    assert [x.tolist() for x in metrics.ranks(doubles((0.5, 0.501)), torch.tensor([0]))] == [[1], [1]]
+    assert [x.tolist() for x in metrics.count_better_and_tied(row, torch.tensor([0]))] == [[0], [3]]
+    assert [x.tolist() for x in metrics.count_better_and_tied(doubles((0.5, 0.501)), torch.tensor([0]))] == [[1], [1]]
 
 
 def test_all_alike_is_a_guess():

@@ -40,7 +40,7 @@ def encoder_gradients(pmf, graphs, pairs, entities, names=None):
 
     pmf.encode = keep
     parts = pmf.losses(graphs, pairs, entities)
-    pmf.weigh({n: x for n, x in parts.items() if names is None or n in names}).backward()
+    pmf.total_loss({n: x for n, x in parts.items() if names is None or n in names}).backward()
     rows = kept["rows"] if kept["rows"] is not None else torch.arange(graphs.num_nodes)
     return {m: x.grad if x.grad is not None else torch.zeros_like(x) for m, x in kept["h"].items()}, rows
 
@@ -180,7 +180,7 @@ def test_learned_weights():
     parts = {"structure": torch.tensor(3.0), "joint": torch.tensor(1.0), "structure-image": torch.tensor(2.0)}
     with torch.no_grad():
         pmf.log_variance["structure"].fill_(1.0)
-    same(pmf.weigh(parts), 3 * torch.tensor(-1.0).exp() + 1 + 1 + 2, 1e-6)
+    same(pmf.total_loss(parts), 3 * torch.tensor(-1.0).exp() + 1 + 1 + 2, 1e-6)
     assert all(p.requires_grad for p in pmf.log_variance.values())
     assert not any(p.requires_grad for p in PMF(graphs, tiny()).log_variance.values())
 
@@ -217,9 +217,9 @@ def test_bag_of_relations_is_binary_unless_asked():
 def test_one_pair_alone(preset):
     """A last batch of one pair has no negatives: finite losses and gradients all the same."""
     graphs = toy()
-    pmf = PMF(graphs, PRESETS[preset].but(dim=8))
+    pmf = PMF(graphs, PRESETS[preset].replace(dim=8))
     parts = pmf.losses(graphs, graphs.train[:1], None)
-    pmf.weigh(parts).backward()
+    pmf.total_loss(parts).backward()
     assert all(p.grad.isfinite().all() for p in pmf.parameters() if p.grad is not None)
 
 
@@ -228,8 +228,8 @@ def test_bfloat16_is_close():
     graphs = random_pair().split(0)
     results = []
     for precision in ("float32", "bfloat16"):
-        model = PMF(graphs, tiny(precision=precision, fusion="keep"))
-        loss = model.weigh(model.losses(graphs, graphs.train, (torch.arange(30), torch.arange(30, 63))))
+        model = PMF(graphs, tiny(dtype=precision, fusion="keep"))
+        loss = model.total_loss(model.losses(graphs, graphs.train, (torch.arange(30), torch.arange(30, 63))))
         loss.backward()
         gradient = torch.cat([p.grad.ravel() for p in model.parameters() if p.grad is not None])
         assert loss.dtype == gradient.dtype == torch.float32

@@ -10,7 +10,7 @@ from pmf_minimal.datasets import load
 from pmf_minimal.experiments.diagnostics import Observer, auc, train_and_measure
 from pmf_minimal.training import fit
 
-CONFIG = PRESETS["quick"].but(
+CONFIG = PRESETS["quick"].replace(
     dim=16,
     epochs=8,
     batch_size=500,
@@ -47,7 +47,7 @@ def watched():
         CONFIG,
         "cpu",
         progress=False,
-        watch=lambda t: (observer(t), seen.append((t.epoch, t.model.active["image"].clone()))),
+        callback=lambda t: (observer(t), seen.append((t.epoch, t.model.active["image"].clone()))),
     )
     return observer, run, seen
 
@@ -84,15 +84,15 @@ def test_precision_and_recall_by_counting(watched):
 
 def test_measures_of_an_oracle_and_of_a_chance():
     graphs = load("emoji/fr_en+hard")
-    oracle, _ = train_and_measure(graphs, CONFIG.but(scoring="oracle"))
+    oracle, _ = train_and_measure(graphs, CONFIG.replace(scoring="oracle"))
     assert oracle["AUC image"] == oracle["AUC image, pairs"] == oracle["precision image"] == oracle["recall image"] == 1
-    chance, _ = train_and_measure(graphs, CONFIG.but(scoring="random"))
+    chance, _ = train_and_measure(graphs, CONFIG.replace(scoring="random"))
     assert abs(chance["AUC image"] - 0.5) < 0.05
     assert abs(chance["correlation image"]) < 0.1 < oracle["Hits@1"]
 
 
 def test_added_pairs_are_counted_and_judged():
-    settings = CONFIG.but(
+    settings = CONFIG.replace(
         train_share=0.1, scoring="off", iterative_epochs=4, iterative_every=2, probation=1, selection="last"
     )
     graphs = load("emoji/fr_en")
@@ -107,7 +107,7 @@ def test_added_pairs_are_counted_and_judged():
 
 
 def test_what_each_step_brings_and_what_would_be_frozen():
-    settings = CONFIG.but(
+    settings = CONFIG.replace(
         scoring="off",
         freezing="off",
         cross_modality="off",

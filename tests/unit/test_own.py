@@ -13,18 +13,18 @@ from PIL import Image
 from toys import random_pair, tiny
 
 from pmf_minimal import own
-from pmf_minimal.scale.blockwise import Similarities
 from pmf_minimal.cli.main import main
 from pmf_minimal.config import PMFConfig
 from pmf_minimal.datasets import errors
-from pmf_minimal.own import rdf, tables
 from pmf_minimal.graphs import DataError, GraphPair
+from pmf_minimal.own import rdf, tables
+from pmf_minimal.scale.blockwise import Similarities
 from pmf_minimal.training import fit
 
 LABEL = "<http://www.w3.org/2000/01/rdf-schema#label>"
 
 
-def tables(prefix, n=12, **more):
+def side_tables(prefix, n=12, **more):
     triples = pd.DataFrame([(f"{prefix}{i}", "next", f"{prefix}{(i + 1) % n}") for i in range(n)])
     return tables.Tables(triples, names={f"{prefix}{i}": f"name {i}" for i in range(n)}, **more)
 
@@ -32,8 +32,8 @@ def tables(prefix, n=12, **more):
 def test_frames():
     text = pd.DataFrame(np.eye(12, dtype=np.float32), index=[f"a{i}" for i in range(12)])
     left, right = (
-        tables("a", features={"text": text}),
-        tables("b", features={"text": text.set_axis([f"b{i}" for i in range(12)])}),
+        side_tables("a", features={"text": text}),
+        side_tables("b", features={"text": text.set_axis([f"b{i}" for i in range(12)])}),
     )
     graphs = tables.from_frames(left, right, [("a0", "b0"), ("a5", "b5")])
     assert graphs.uris[:2] == ["a0", "a1"] and graphs.pairs.tolist() == [[0, 12], [5, 17]]
@@ -48,7 +48,7 @@ def test_frames():
 )
 def test_bad_pairs(pairs, kind, words):
     with pytest.raises(kind, match=words):
-        tables.from_frames(tables("a"), tables("b"), pairs)
+        tables.from_frames(side_tables("a"), side_tables("b"), pairs)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_bad_pairs(pairs, kind, words):
 )
 def test_bad_files_of_pairs(tmp_path, text, kind, words):
     (tmp_path / "seeds.csv").write_text(text)
-    sides = tables("a"), tables("b")
+    sides = side_tables("a"), side_tables("b")
     with pytest.raises(kind, match=words):
         tables.from_frames(*sides, tables.read_pairs(tmp_path / "seeds.csv", *sides))
 
@@ -74,7 +74,7 @@ def test_bad_files_of_pairs(tmp_path, text, kind, words):
 def test_a_pair_of_entities_without_triples_is_no_heading(tmp_path):
     """They occur among the attributes alone."""
     (tmp_path / "seeds.csv").write_text("a98,b98\na0,b0\n")
-    sides = [tables(s, attributes=pd.DataFrame([[f"{s}98", "age"]])) for s in "ab"]
+    sides = [side_tables(s, attributes=pd.DataFrame([[f"{s}98", "age"]])) for s in "ab"]
     assert len(tables.from_frames(*sides, tables.read_pairs(tmp_path / "seeds.csv", *sides)).pairs) == 2
 
 
@@ -84,19 +84,23 @@ def test_a_pair_of_entities_without_triples_is_no_heading(tmp_path):
 def test_bad_names_of_features(name, why):
     text = pd.DataFrame(np.ones((1, 2)), index=["a0"])
     with pytest.raises(errors.BadFeatures, match=f"{name}.*{why}"):
-        tables.from_frames(tables("a", features={name: text}), tables("b", features={name: text}))
+        tables.from_frames(side_tables("a", features={name: text}), side_tables("b", features={name: text}))
 
 
 def test_features_called_image():
     """Vectors of one's own pictures, unless the package makes some from files."""
     text = [{"image": pd.DataFrame(np.ones((1, 2)), index=[f"{s}0"])} for s in "ab"]
-    assert "image" in tables.from_frames(tables("a", features=text[0]), tables("b", features=text[1])).features
+    assert (
+        "image" in tables.from_frames(side_tables("a", features=text[0]), side_tables("b", features=text[1])).features
+    )
     with pytest.raises(errors.BadFeatures, match="reserved where there are pictures"):
-        tables.from_frames(tables("a", features=text[0]), tables("b", features=text[1], images={"b1": "b.png"}))
+        tables.from_frames(
+            side_tables("a", features=text[0]), side_tables("b", features=text[1], images={"b1": "b.png"})
+        )
 
 
 def test_modalities_of_your_own():
-    assert PMFConfig().over(("structure", "text")).beta["text"] == 0.1
+    assert PMFConfig().with_modalities(("structure", "text")).beta["text"] == 0.1
     with pytest.raises(ValueError, match="choose among"):
         PMFConfig(modalities=("txt",))
 
@@ -298,7 +302,7 @@ def test_other_values_are_other_graphs():
     other[5] = -other[5]
     assert own.fingerprint(graphs_with(text=x)) != own.fingerprint(graphs_with(text=nearly))
     assert own.fingerprint(graphs_with(image=x)) == own.fingerprint(graphs_with(image=other))
-    places = [own.sketch(graphs_with(image=v)) for v in (x, nearly, other)]
+    places = [own.image_projection(graphs_with(image=v)) for v in (x, nearly, other)]
     assert np.allclose(places[0], places[1], rtol=0, atol=1e-3)
     assert (np.abs(places[0] - places[2]) > 1e-3).nonzero()[0].tolist() == [5]
 
@@ -318,7 +322,7 @@ def test_alarms_of_both_sides():
         n_left=4, num_nodes=8, train=seeds + torch.tensor([0, 4]), valid=valid + torch.tensor([0, 4])
     )
     table = alignment._thresholds()
-    columns = ["matches", "right", "wrong", "alarms", "precision", "recall"]
+    columns = ["matches", "right", "wrong", "false_matches", "precision", "recall"]
     assert table[columns].to_numpy().tolist() == [[1, 1, 0, 0, 1, 0.5], [3, 2, 0, 0.5, 0.8, 1]]
 
 
@@ -459,7 +463,7 @@ def test_columns_in_another_order(tmp_path):
     table = tables.read_table(tmp_path / "t.csv", ("head", "relation", "tail"))
     assert [*table.columns, *table.iloc[0]] == ["head", "relation", "tail", "year", "a", "r", "b", "1"]
     (tmp_path / "s.csv").write_text("note,right,left\nx,b0,a0\nx,b1,a1\nx,b1,a1\n")
-    sides = tables("a"), tables("b")
+    sides = side_tables("a"), side_tables("b")
     graphs = tables.from_frames(*sides, tables.read_pairs(tmp_path / "s.csv", *sides))
     assert graphs.pairs.tolist() == [[0, 12], [1, 13]]
     assert graphs.notes == ["1 known pairs repeat an earlier one and are left out"]
@@ -476,7 +480,7 @@ def test_paths_that_are_no_graph(tmp_path):
 
 
 def test_same_as_in_either_direction(tmp_path):
-    sides = tables("http://a/"), tables("http://b/")
+    sides = side_tables("http://a/"), side_tables("http://b/")
     same = [("http://a/0", "http://b/0"), ("http://b/1", "http://a/1"), ("http://b/0", "http://a/0")]
     (tmp_path / "s.nt").write_text(rdf.write_same_as(same))
     assert tables.from_frames(*sides, tables.read_pairs(tmp_path / "s.nt", *sides)).pairs.tolist() == [[0, 12], [1, 13]]
@@ -484,13 +488,13 @@ def test_same_as_in_either_direction(tmp_path):
 
 @pytest.mark.parametrize("count, fits", [(9, False), (10, True)])
 def test_how_few_pairs_are_enough(count, fits):
-    graphs = tables.from_frames(tables("a"), tables("b"), [(f"a{i}", f"b{i}") for i in range(count)])
+    graphs = tables.from_frames(side_tables("a"), side_tables("b"), [(f"a{i}", f"b{i}") for i in range(count)])
     if fits:
-        dealt = own.deal(graphs, 0, 0.3)
+        dealt = own.split_for_application(graphs, 0, 0.3)
         assert len(dealt.train) == 7 and len(dealt.valid) == 3
     else:
         with pytest.raises(DataError, match="9 known pairs .* at least 10"):
-            own.deal(graphs, 0, 0.3)
+            own.split_for_application(graphs, 0, 0.3)
 
 
 def test_what_align_says_and_predict_without_the_features(tmp_path):

@@ -10,11 +10,11 @@ import pytest
 import torch
 from toys import random_pair, same, tiny
 
-from pmf_minimal.scale import approximate, blockwise, memory
-from pmf_minimal.matching import greedy
-from pmf_minimal.scale.blockwise import Similarities
 from pmf_minimal.encoders import Neighbours, StructureEncoder
 from pmf_minimal.graphs import DataError
+from pmf_minimal.matching import greedy
+from pmf_minimal.scale import approximate, blockwise, memory
+from pmf_minimal.scale.blockwise import Similarities
 from pmf_minimal.training import Training, fit
 
 ROOT = Path(__file__).parents[2]
@@ -24,8 +24,8 @@ import torch
 from toys import random_pair, tiny
 from pmf_minimal.scale import distributed
 from pmf_minimal.training import fit
-distributed.start()
-rank, processes = distributed.place()
+distributed.init_process_group()
+rank, processes = distributed.rank_and_world_size()
 run = fit(random_pair(60).split(0), tiny(batch_size=4, accumulation=2), "cpu", progress=False)
 torch.save((processes, run.best_epoch, run.history["valid MRR"].tolist(), run.model.state_dict()), f"{sys.argv[1]}/{rank}.pt")
 """
@@ -60,7 +60,7 @@ def test_two_processes_learn_what_one_learns(shared):
 
 
 def test_more_processes_than_batches_in_a_step_are_refused(monkeypatch):
-    monkeypatch.setattr("pmf_minimal.scale.distributed.place", lambda: (0, 2))
+    monkeypatch.setattr("pmf_minimal.scale.distributed.rank_and_world_size", lambda: (0, 2))
     with pytest.raises(DataError, match="accumulation=1: 2 processes"):
         fit(random_pair().split(0), tiny(), "cpu", progress=False)
 
@@ -114,13 +114,13 @@ def test_training_with_drawn_neighbours_learns():
 
 def test_batches_are_halved_until_they_fit(monkeypatch):
     graphs, config = random_pair(60).split(0), tiny(batch_size=40, cross_modality="off")
-    step = memory.of_a_step(config, graphs)
+    step = memory.step_bytes(config, graphs)
     assert step == 4 * 3 * 5 * len(graphs.train) ** 2 and len(graphs.train) <= 40
-    assert memory.fitting(config, graphs, torch.device("cpu")) == config
-    monkeypatch.setattr(memory, "free", lambda device: 2 * 4 * 3 * 5 * 10**2)
+    assert memory.shrink_batch(config, graphs, torch.device("cpu")) == config
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 2 * 4 * 3 * 5 * 10**2)
     with pytest.warns(UserWarning, match="batch_size=10, accumulation=4"):
-        found = memory.fitting(config, graphs, torch.device("cpu"))
-    assert found == config.but(batch_size=10, accumulation=4)
+        found = memory.shrink_batch(config, graphs, torch.device("cpu"))
+    assert found == config.replace(batch_size=10, accumulation=4)
 
 
 def test_what_does_not_fit_after_all_is_halved_too(monkeypatch):
@@ -166,7 +166,7 @@ def test_an_index_finds_most_neighbours(near_twins):
 
 
 def test_matching_through_an_index(near_twins):
-    exact = {tuple(pair) for pair in greedy(near_twins.whole).tolist()}
+    exact = {tuple(pair) for pair in greedy(near_twins.dense).tolist()}
     found = blockwise.match(near_twins, "approximate")
     assert len(found) == len(found[:, 0].unique()) == len(found[:, 1].unique())
     assert len(exact & {tuple(pair) for pair in found.tolist()}) > 0.85 * len(exact)

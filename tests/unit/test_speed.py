@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pmf_minimal.experiments.runner import speed
+from pmf_minimal.experiments import speed
 
 
 def test_exponent():

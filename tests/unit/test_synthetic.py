@@ -99,7 +99,7 @@ def test_foreign_images_can_be_detected_hard_ones_hardly_and_swapped_ones_not():
 def test_each_modality_helps_and_all_together_help_more():
     graphs, hits = generate(400), {}
     for modalities in (("structure",), ("image",), ("structure", "relation", "attribute", "image")):
-        config = PRESETS["quick"].but(modalities=modalities, scoring="off", dim=64)
+        config = PRESETS["quick"].replace(modalities=modalities, scoring="off", dim=64)
         run = fit(graphs, config, device="cpu", progress=False)
         table = evaluate(run.model, run.graphs, run.graphs.test, config, only="joint")
         hits[modalities] = table["Hits@1"].mean()

@@ -123,7 +123,7 @@ def test_best_epoch(run):
     """The model returned is that of the best epoch on the validation pairs."""
     looked = run.history["valid MRR"].dropna()
     assert run.best_epoch == looked.idxmax()
-    figures = evaluate(run.model, run.graphs, run.graphs.valid, run.config.but(candidates="all"), only="joint")
+    figures = evaluate(run.model, run.graphs, run.graphs.valid, run.config.replace(candidates="all"), only="joint")
     assert figures["MRR"].mean() == pytest.approx(looked.max())
     assert train(selection="last").best_epoch == 6
 
@@ -185,7 +185,7 @@ def test_a_rate_over_epochs_lives_as_long_as_they_do():
 @pytest.mark.parametrize(
     "name",
     [
-        "both_directions",
+        "symmetric",
         "cross_modality_negatives",
         "cross_modality_over",
         "fusion",
@@ -196,7 +196,7 @@ def test_a_rate_over_epochs_lives_as_long_as_they_do():
 )
 def test_switches_that_train(name):
     """Each answer of the released code can be turned on alone, trains, and makes a difference."""
-    value = {"both_directions": "separate", "cross_modality_negatives": "one", "cross_modality_over": "linked"}
+    value = {"symmetric": "separate", "cross_modality_negatives": "one", "cross_modality_over": "linked"}
     value |= {"fusion": "keep", "freezing": "row", "loss_weights": "learned", "missing": "bias"}
     history = train(**{name: value[name]}, threshold_start=0.6).history
     assert history["loss"].map(math.isfinite).all()
@@ -207,7 +207,7 @@ def test_switches_that_train(name):
 def test_presets(name):
     """Every preset runs through, whatever its stages, and its losses stay finite."""
     graphs = random_pair().split(0, None, PRESETS[name].valid_share)
-    config = PRESETS[name].but(dim=8, epochs=6, scoring_start=2, scoring_end=4, iterative_epochs=2)
+    config = PRESETS[name].replace(dim=8, epochs=6, scoring_start=2, scoring_end=4, iterative_epochs=2)
     history = fit(graphs, config, device="cpu", progress=False).history
     assert len(history) == 8 and history["loss"].map(math.isfinite).all()
 

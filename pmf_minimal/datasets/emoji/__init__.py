@@ -69,7 +69,7 @@ def pictures(pair: str | GraphPair, root: str | Path = DATA) -> Pictures:
 
     Args:
         pair: ``fr_en``, ``ja_en``, ``zh_en`` or ``de_en``, with or without ``emoji/`` before it; or the graphs
-            themselves: if their pictures are spoilt (see ``faults.spoil``), what is shown is what was put there.
+            themselves: if their pictures are spoilt (see ``faults.corrupt``), what is shown is what was put there.
         root: folder of the emoji data.
 
     Raises:
@@ -130,7 +130,7 @@ class Pictures:
 
 
 class SpoiltPictures(Pictures):
-    """As :class:`Pictures`, with what ``faults.spoil`` has done: nothing for a missing picture, a logo or coloured
+    """As :class:`Pictures`, with what ``faults.corrupt`` has done: nothing for a missing picture, a logo or coloured
     noise for a foreign one, the other entity's for a swapped one, its own for a noisy one.
     """
 

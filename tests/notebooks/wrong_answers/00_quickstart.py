@@ -7,9 +7,9 @@ WRONG = [
         ("hits_right_to_left = lambda c: metrics.evaluate(c.T, torch.arange(3))", "one number"),
     ],
     [
-        ("def spoil(c):\n    c[0, 1] = 0.95\n    c[2, 0] = 1.0\n    return c", "2 numbers differ"),
-        ("def spoil(c):\n    c[0, 0] = 0.95\n    return c", "still gets all three right"),
-        ("def spoil(c):\n    c[0, 1] = 0.95\n    return c", "Two are wrong"),
-        ("spoil = lambda c: [[1, 2], [3, 4]]", "three rows"),
+        ("def corrupt(c):\n    c[0, 1] = 0.95\n    c[2, 0] = 1.0\n    return c", "2 numbers differ"),
+        ("def corrupt(c):\n    c[0, 0] = 0.95\n    return c", "still gets all three right"),
+        ("def corrupt(c):\n    c[0, 1] = 0.95\n    return c", "Two are wrong"),
+        ("corrupt = lambda c: [[1, 2], [3, 4]]", "three rows"),
     ],
 ]

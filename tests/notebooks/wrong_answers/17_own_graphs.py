@@ -6,8 +6,8 @@ WRONG = [
         ("biggest = max", "a place"),
     ],
     [
-        ("precision = lambda right, wrong, alarms: right / (right + wrong)", "alarms are missing"),
-        ("precision = lambda right, wrong, alarms: right / 10", "recall"),
+        ("precision = lambda right, wrong, false_matches: right / (right + wrong)", "false_matches are missing"),
+        ("precision = lambda right, wrong, false_matches: right / 10", "recall"),
     ],
     [
         (
