@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from pmf_minimal.config import PRESETS, PMFConfig
 from pmf_minimal.encoders import LinearEncoder, StructureEncoder
+from pmf_minimal.errors import DataError
 from pmf_minimal.fusion import fuse
-from pmf_minimal.graphs import DataError, GraphPair
+from pmf_minimal.graphs import GraphPair
 
 #: name -> model; every file under ``baselines/`` adds its own when it is imported.
 MODELS: dict[str, type[Aligner]] = {}

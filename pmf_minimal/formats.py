@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pmf_minimal.graphs import DataError
+from pmf_minimal.errors import DataError
 
 #: Of ``config.json``, ``metrics.json``, ``state.json`` and ``run.json``; raised when one of them gets another meaning.
 FORMAT = 2

@@ -12,9 +12,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-
-class DataError(ValueError):
-    """The input is not what it should be; the message names the file, the place and the mend."""
+from pmf_minimal.errors import DataError
 
 
 class GraphPair(Data):

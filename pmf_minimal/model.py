@@ -12,8 +12,9 @@ from pmf_minimal import freezing, losses, relevance
 from pmf_minimal.aligner import Aligner, register
 from pmf_minimal.beyond import evidence
 from pmf_minimal.config import RELEASED, PMFConfig
+from pmf_minimal.errors import DataError
 from pmf_minimal.fusion import fuse
-from pmf_minimal.graphs import DataError, GraphPair
+from pmf_minimal.graphs import GraphPair
 
 
 def _compiled(function, config: PMFConfig):

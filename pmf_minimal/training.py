@@ -19,9 +19,10 @@ from tqdm import tqdm
 
 from pmf_minimal.aligner import Aligner, build, find
 from pmf_minimal.config import PMFConfig
+from pmf_minimal.errors import DataError
 from pmf_minimal.evaluation import evaluate, frozen_shares
 from pmf_minimal.freezing import threshold
-from pmf_minimal.graphs import DataError, GraphPair
+from pmf_minimal.graphs import GraphPair
 from pmf_minimal.iterative import Probation
 from pmf_minimal.scale import checkpoints, distributed, memory
 

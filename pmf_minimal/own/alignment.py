@@ -17,9 +17,9 @@ from torch import Tensor
 from pmf_minimal.aligner import build
 from pmf_minimal.beyond.evidence import Evidence
 from pmf_minimal.config import PRESETS, PMFConfig
-from pmf_minimal.datasets.errors import DamagedFile, MissingFile
+from pmf_minimal.errors import DamagedFile, DataError, MissingFile
 from pmf_minimal.formats import FORMAT, check
-from pmf_minimal.graphs import DataError, GraphPair
+from pmf_minimal.graphs import GraphPair
 from pmf_minimal.own.rdf import write_same_as
 from pmf_minimal.scale.blockwise import Similarities, match, row_slices
 from pmf_minimal.training import Run

@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor
 
-from pmf_minimal.graphs import DataError
+from pmf_minimal.errors import DataError
 
 
 def near_neighbours(left: Tensor, right: Tensor, k: int = 10, probes: int = 32) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from pmf_minimal import matching, metrics
-from pmf_minimal.graphs import DataError
+from pmf_minimal.errors import DataError
 from pmf_minimal.scale import approximate
 from pmf_minimal.scale.memory import check_optimal
 

@@ -10,8 +10,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from pmf_minimal.config import PMFConfig
+from pmf_minimal.errors import DataError
 from pmf_minimal.formats import FORMAT, check
-from pmf_minimal.graphs import DataError
 
 _NAMES = "state-{:06d}.safetensors"
 

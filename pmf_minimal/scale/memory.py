@@ -7,7 +7,8 @@ import warnings
 import torch
 
 from pmf_minimal.config import PMFConfig
-from pmf_minimal.graphs import DataError, GraphPair
+from pmf_minimal.errors import DataError
+from pmf_minimal.graphs import GraphPair
 
 
 def free_bytes(device: torch.device | str = "cpu") -> float:

@@ -12,9 +12,9 @@ from uuid import uuid4
 import pandas as pd
 from safetensors.torch import save_file
 
+from pmf_minimal.errors import DataError
 from pmf_minimal.evaluation import candidates, evaluate
 from pmf_minimal.formats import FORMAT, check
-from pmf_minimal.graphs import DataError
 from pmf_minimal.own import Alignment, describe
 from pmf_minimal.scale.blockwise import match
 from pmf_minimal.training import Run
