@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -17,6 +19,26 @@ def threshold(scorings: int, start: float = 0.1, factor: float = 1.2, maximum: f
         min(maximum, start · factor ** scorings)
     """
     return min(maximum, start * factor**scorings)
+
+
+@dataclass(frozen=True)
+class ThresholdSchedule:
+    """Threshold of each modality at each scoring.
+
+    Attributes:
+        start, factor, maximum: as for :func:`threshold`.
+        grows: modalities whose threshold grows, the others stay at ``start``; None for all (row 2).
+    """
+
+    start: float
+    factor: float
+    maximum: float
+    grows: tuple[str, ...] | None = None
+
+    def __call__(self, modality: str, scorings: int) -> float:
+        """delta of a modality after so many scorings."""
+        grows = self.grows is None or modality in self.grows
+        return threshold(scorings if grows else 0, self.start, self.factor, self.maximum)
 
 
 def active(relevance: Tensor) -> Tensor:
@@ -50,23 +72,28 @@ def freeze(embedding: Tensor, active: Tensor) -> Tensor:
     return torch.where(active[:, None], embedding, embedding.detach())
 
 
-def shuffle_scores(relevance: Tensor, present: Tensor, n_left: int, generator: torch.Generator) -> Tensor:
-    """Control: the same scores, given to random entities of the same graph that have the feature.
+class NoFreezing:
+    """Everything trains."""
 
-    As many features are frozen as by the true scores, but which ones carries no information.
+    def embedding(self, h: Tensor, active: Tensor) -> Tensor:
+        """What the losses see of the embeddings ``[n, d]``."""
+        return h
 
-    Args:
-        relevance: float ``[N]``.
-        present: bool ``[N]``.
-        n_left: where the right graph begins.
-        generator: source of randomness, on the CPU.
+    def counted(self, active: Tensor, mask: Tensor) -> Tensor:
+        """bool ``[n]``: whose own row of a loss counts."""
+        return mask
 
-    Returns:
-        float ``[N]``.
-    """
-    dealt = torch.zeros_like(relevance)
-    for offset, side in ((0, present[:n_left]), (n_left, present[n_left:])):
-        rows = torch.nonzero(side).ravel() + offset
-        order = torch.randperm(len(rows), generator=generator).to(rows.device)
-        dealt[rows] = relevance[rows[order]]
-    return dealt
+
+class GradientFreezing(NoFreezing):
+    """Eq. (6): a frozen feature passes no gradient on."""
+
+    def embedding(self, h: Tensor, active: Tensor) -> Tensor:
+        return freeze(h, active)
+
+
+#: ``PMFConfig.freezing`` -> policy.
+FREEZING = {
+    "gradient": GradientFreezing(),
+    "row": "pmf_minimal.beyond.released:ROW_FREEZING",
+    "off": NoFreezing(),
+}

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from pmf_minimal.scale.memory import check_optimal
+from pmf_minimal.scale.blockwise import PairScores, Similarities
+
+if TYPE_CHECKING:
+    from pmf_minimal.config import MatchingConfig
+    from pmf_minimal.model import EntityAligner
+
+
+#: ``PMFConfig.similarity`` -> float ``[n, n']`` of float ``[n, d]`` and ``[n', d]``.
+SIMILARITIES = {
+    "cosine": lambda left, right: normalize(left) @ normalize(right).T,
+    "dot": lambda left, right: left @ right.T,
+    "euclidean": lambda left, right: -torch.cdist(left, right),
+}
 
 
 def similarity(left: Tensor, right: Tensor, kind: str = "cosine", csls_k: int = 3, csls_rounds: int = 0) -> Tensor:
@@ -23,16 +37,14 @@ def similarity(left: Tensor, right: Tensor, kind: str = "cosine", csls_k: int = 
     Returns:
         float ``[n, n']``; by cosine and dot product, a zero vector has similarity 0 to everything.
     """
-    if kind == "cosine":
-        left, right = normalize(left), normalize(right)
-    s = -torch.cdist(left, right) if kind == "euclidean" else left @ right.T
+    s = SIMILARITIES[kind](left, right)
     for _ in range(csls_rounds):
         s = csls(s, csls_k)
     return s
 
 
 def csls(similarity: Tensor, k: int) -> Tensor:
-    """Cross-domain similarity local scaling: hubs, close to everybody, lose their advantage.
+    """Cross-domain similarity local scaling: hubs, close to very many, lose their advantage.
 
         csls(i, j) = 2 s(i, j) - mean of i's k best s(i, ·) - mean of j's k best s(·, j)
 
@@ -48,18 +60,6 @@ def csls(similarity: Tensor, k: int) -> Tensor:
     rows = similarity.topk(min(k, similarity.shape[1]), dim=1).values.mean(dim=1)
     columns = similarity.topk(min(k, similarity.shape[0]), dim=0).values.mean(dim=0)
     return 2 * similarity - rows[:, None] - columns[None, :]
-
-
-def match(similarity: Tensor, how: str = "greedy") -> Tensor:
-    """Matches by one of the functions below, or every ``row`` with its most similar column (row 15).
-
-    Returns:
-        int64 ``[P, 2]``, row and column, sorted by row.
-    """
-    if how == "row":
-        return torch.stack([torch.arange(len(similarity), device=similarity.device), similarity.argmax(dim=1)], dim=1)
-    known = {"greedy": greedy, "greedy_in_order": greedy_in_order, "mutual": mutual, "optimal": optimal}
-    return known[how](similarity)
 
 
 def greedy(similarity: Tensor) -> Tensor:
@@ -132,11 +132,7 @@ def optimal(similarity: Tensor) -> Tensor:
 
     Returns:
         int64 ``[min(n, n'), 2]``, row and column.
-
-    Raises:
-        DataError: there is no room for SciPy's copies; the message says up to which size there is.
     """
-    check_optimal(*similarity.shape)
     rows, columns = linear_sum_assignment(similarity.cpu().numpy(), maximize=True)
     return torch.as_tensor(np.stack([rows, columns], axis=1), device=similarity.device)
 
@@ -160,3 +156,57 @@ def sinkhorn(similarity: Tensor, temperature: float = 0.05, rounds: int = 20) ->
         log_p = log_p - log_p.logsumexp(dim=1, keepdim=True)
         log_p = log_p - log_p.logsumexp(dim=0, keepdim=True)
     return log_p.exp()
+
+
+def best_of_each_row(similarity: Tensor) -> Tensor:
+    """Every row with its most similar column, which several may share (row 15), int64 ``[n, 2]``."""
+    return torch.stack([torch.arange(len(similarity), device=similarity.device), similarity.argmax(dim=1)], dim=1)
+
+
+#: ``PMFConfig.matching`` -> function of the similarities ``[n, n']`` that gives the matches, int64 ``[P, 2]``, sorted by row.
+#: A matcher of your own is one more entry. ``approximate`` is greedy where all similarities are at hand.
+MATCHERS = {
+    "greedy": greedy,
+    "greedy_in_order": greedy_in_order,
+    "mutual": mutual,
+    "optimal": optimal,
+    "sinkhorn": lambda similarity: greedy(sinkhorn(similarity)),
+    "row": best_of_each_row,
+    "approximate": greedy,
+}
+
+
+def match(similarity: Tensor, how: str = "greedy") -> Tensor:
+    """Matches of dense similarities ``[n, n']`` by the matcher of that name, int64 ``[P, 2]``."""
+    return MATCHERS[how](similarity)
+
+
+class Comparison(nn.Module):
+    """How joint embeddings are compared: by the similarity that the configuration names.
+
+    Args:
+        model: the model whose embeddings they are.
+
+    Attributes:
+        learns: whether :meth:`calibrate` changes anything.
+    """
+
+    learns = False
+
+    def __init__(self, model: EntityAligner):
+        super().__init__()
+
+    def pair_scores(self, left: Tensor, right: Tensor, config: MatchingConfig) -> PairScores:
+        """Scores of float ``[n, ·]`` against ``[n', ·]`` joint embeddings."""
+        return Similarities(left, right, config.similarity, config.csls_k, config.csls_rounds)
+
+    def calibrate(self, model: EntityAligner) -> None:
+        """Learn from the validation pairs how reliable what was learnt is; here there is nothing to learn."""
+
+    def diagnostics(self, model: EntityAligner) -> dict[str, float]:
+        """Measures of this comparison beyond the common ones, on the test pairs."""
+        return {}
+
+    def would_freeze(self, model: EntityAligner, modality: str) -> Tensor | None:
+        """bool ``[N]``: features that this comparison finds useless, if it freezes nothing itself."""
+        return None
