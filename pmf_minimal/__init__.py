@@ -20,7 +20,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "pmf_minimal.datasets": "load DATASETS",
-    "pmf_minimal.run": "fit load_run Run",
+    "pmf_minimal.runs.run": "fit load_run Run",
     "pmf_minimal.training": "Training",
     "pmf_minimal.own": "align Alignment",
     "pmf_minimal.config": "PMFConfig PRESETS SCALES",

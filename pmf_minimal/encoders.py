@@ -149,27 +149,9 @@ class LinearEncoder(nn.Module):
         return nn.functional.linear(e, self.weight, self.bias)
 
 
-class MaskMissing:
-    """A missing feature takes part in nothing: no score, no loss, no fusion.
-
-    Attributes:
-        masks: whether missing features are masked; else something takes their place and passes for a feature.
-    """
-
-    masks = True
-
-    def filling(self, features: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor | None:
-        """What is added to the features ``[N, d_m]``, or None."""
-        return None
-
-    def scored(self, h: Tensor, mask: Tensor) -> Tensor:
-        """The embeddings ``[N, d]`` as the scorer sees them."""
-        return h * mask[:, None]
-
-
 #: ``PMFConfig.missing`` -> what is done about missing features.
 MISSING = {
-    "mask": MaskMissing(),
-    "bias": "pmf_minimal.beyond.released:BIAS_MISSING",
-    "noise": "pmf_minimal.beyond.released:NOISE_MISSING",
+    "mask": "pmf_minimal.scale.missing:MaskMissing",
+    "bias": "pmf_minimal.scale.missing:BiasMissing",
+    "noise": "pmf_minimal.scale.missing:NoiseMissing",
 }

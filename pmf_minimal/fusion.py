@@ -54,12 +54,12 @@ class Fusion:
 
     Attributes:
         weights: which weights enter Eq. (8), from scores and mask ``[n]``.
-        comparison: import path of the class that compares joint embeddings, see ``matching.Comparison``.
+        comparison: import path of the class that compares joint embeddings, see ``scale.comparison.Comparison``.
         collector: import path of the class that finds new pairs in iterative learning, see ``iterative.Probation``.
     """
 
     weights: Callable[[Tensor, Tensor], Tensor]
-    comparison: str = "pmf_minimal.matching:Comparison"
+    comparison: str = "pmf_minimal.scale.comparison:Comparison"
     collector: str = "pmf_minimal.iterative:Probation"
 
 

@@ -218,19 +218,5 @@ class FixedSum(nn.Module):
         return losses
 
 
-class UncertaintyWeighting(FixedSum):
-    """exp(-s) L + s with a trained log-variance s for each loss (Kendall et al., 2018; row 12, and MCLEA)."""
-
-    def __init__(self, names: list[tuple[str, ...]]):
-        super().__init__(names)
-        self.names = {name: k for k, name in enumerate(names)}
-        self.log_variance = nn.ParameterList(nn.Parameter(torch.zeros(())) for _ in names)
-
-    def forward(self, losses: dict[tuple[str, ...], Tensor]) -> dict[tuple[str, ...], Tensor]:
-        """name -> scalar, the weighted losses."""
-        s = {name: self.log_variance[self.names[name]] for name in losses}
-        return {name: (-s[name]).exp() * x + s[name] for name, x in losses.items()}
-
-
 #: ``PMFConfig.loss_weights`` -> how losses are weighed before they are added up.
-LOSS_WEIGHTS = {"fixed": FixedSum, "learned": UncertaintyWeighting}
+LOSS_WEIGHTS = {"fixed": FixedSum, "learned": "pmf_minimal.beyond.released:UncertaintyWeighting"}

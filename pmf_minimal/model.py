@@ -61,7 +61,7 @@ class EntityAligner(nn.Module):
         self.generator = torch.Generator().manual_seed(config.seed)
         # A list, since names of modalities are free and a module's are not.
         self._encoders = nn.ModuleList(self.encoder(m) for m in self.modalities)
-        self.missing, self.fusion = policy(MISSING, config.missing), FUSIONS[config.fusion]
+        self.missing, self.fusion = policy(MISSING, config.missing)(), FUSIONS[config.fusion]
         here = torch.stack([graphs.presence(m).cpu() for m in self.modalities])
         self.fillings: dict[str, Tensor] = {}
         for m, mask in zip(self.modalities, here, strict=True):
@@ -139,7 +139,7 @@ class EntityAligner(nn.Module):
         return {m: x * self.graphs.presence(m)[:, None] for m, x in h.items()} | {"joint": joint}
 
     def pair_scores(self, left: Tensor, right: Tensor, matching: MatchingConfig) -> PairScores:
-        """Scores of joint embeddings, see :class:`matching.Comparison`."""
+        """Scores of joint embeddings, see :class:`scale.comparison.Comparison`."""
         return self.comparison.pair_scores(left, right, matching)
 
     def calibrate(self) -> None:
@@ -206,7 +206,7 @@ class PMF(EntityAligner):
             ("joint",),
             *(("cross", *pq) for pq in combinations(self.modalities, 2)),
         ]
-        self.weighting = LOSS_WEIGHTS[config.loss_weights](names)
+        self.weighting = policy(LOSS_WEIGHTS, config.loss_weights)(names)
         if config.compile:  # batches differ in size, since not every entity has every modality: one code for all sizes
             self.cross_graph.pair_loss = torch.compile(self.cross_graph.pair_loss, dynamic=True)
             self.cross_modality.entity_loss = torch.compile(self.cross_modality.entity_loss, dynamic=True)

@@ -13,23 +13,10 @@ from pmf_minimal.config import PMFConfig
 from pmf_minimal.errors import Diverged
 from pmf_minimal.freezing import ThresholdSchedule
 from pmf_minimal.graphs import GraphPair
-from pmf_minimal.metrics import evaluate_model
 from pmf_minimal.scale import distributed
 from pmf_minimal.scale.batches import BATCH_PLANS
-
-
-def learning_rate(step: int, total: int, warmup: float) -> float:
-    """Factor on the learning rate: a line up over the first share of the steps, then half a cosine down to 0 (A.4).
-
-    Args:
-        step: steps done so far.
-        total: steps of the whole run; with too small a number (row 19) the rate passes 0 and rises again.
-        warmup: share of them for the way up.
-    """
-    start = int(warmup * total)
-    if step < start:
-        return step / start
-    return 0.5 * (1 + math.cos(math.pi * (step - start) / max(1, total - start)))
+from pmf_minimal.scale.evaluation import evaluate_model
+from pmf_minimal.scale.schedules import SCHEDULES
 
 
 class Training:
@@ -70,7 +57,7 @@ class Training:
             self.model.score(thresholds, generator)
             self.scorings += 1
             row |= {f"threshold {m}": t for m, t in thresholds.items()}
-        if self.epoch in self._phases():
+        if self.epoch in self.phases():
             self._rebuild(self.epoch - 1)
         row |= self._train(generator)
         row |= self.model.frozen_shares()
@@ -87,7 +74,7 @@ class Training:
             return False
         return self.scorings == 0 or config.scoring != "static"
 
-    def _phases(self) -> list[int]:
+    def phases(self) -> list[int]:
         """First epochs of phases that begin with a new optimiser."""
         return [self.config.epochs + 1, *self.plan.phases()]
 
@@ -126,25 +113,16 @@ class Training:
     def _rebuild(self, done: int) -> None:
         """A new optimiser with a schedule up to the next phase; ``done`` epochs are over."""
         config, count = self.config, len(self.probation.train)
-        end = min([first - 1 for first in self._phases() if first - 1 > done] + [self.total_epochs])
+        end = min([first - 1 for first in self.phases() if first - 1 > done] + [self.total_epochs])
         per_epoch = self.model.steps(math.ceil(count / config.batch_size)) + self.plan.extra_steps(done)
         self.total_steps = (end - done) * math.ceil(per_epoch / config.accumulation)
         if config.schedule == "wrong_count":  # row 19: a share of a batch does not count as one
             self.total_steps = int(count / config.batch_size * (end - done))
         self.epoch_fraction = 0.0
         self.optimiser = torch.optim.AdamW(self.parameters, lr=config.lr, weight_decay=config.weight_decay)
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, self._rate)
-
-    def _rate(self, step: int) -> float:
-        if self.config.schedule == "epochs":
-            firsts = [1, *self._phases(), self.total_epochs + 1]
-            begun = max([first for first in firsts if first <= self.epoch], default=1)
-            end = min(first for first in firsts if first > max(1, self.epoch))
-            share = (self.epoch - begun + self.epoch_fraction) / (end - begun) if self.epoch else 0
-            return learning_rate(round(share * 1_000_000), 1_000_000, self.config.warmup)
-        if self.config.schedule == "cosine":  # pairs added on the way make more steps than planned; the end is the end
-            step = min(step, self.total_steps)
-        return learning_rate(step, self.total_steps, self.config.warmup)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(
+            self.optimiser, lambda step: SCHEDULES[config.schedule](self, step)
+        )
 
     def _validate(self) -> dict[str, float]:
         """Figures on the selection pairs; keeps the best state and ends the phase when nothing gets better."""

@@ -8,8 +8,9 @@ from torch.nn.functional import kl_div, normalize
 
 from pmf_minimal.baselines.eva import EVA
 from pmf_minimal.baselines.system import System
+from pmf_minimal.beyond.released import UncertaintyWeighting
 from pmf_minimal.graphs import GraphPair
-from pmf_minimal.losses import UncertaintyWeighting, alignment_loss
+from pmf_minimal.losses import alignment_loss
 
 TEMPERATURE = 0.1  # of the contrastive losses
 SOFT, SCALE = 4.0, 0.1  # temperature and weight of the distillation

@@ -24,9 +24,9 @@ from pmf_minimal.beyond.calibration import (
     would_freeze,
 )
 from pmf_minimal.config import MatchingConfig
-from pmf_minimal.matching import Comparison
 from pmf_minimal.model import EntityAligner
 from pmf_minimal.scale.blockwise import PairScores
+from pmf_minimal.scale.comparison import Comparison
 from pmf_minimal.scale.kernels import row_slices
 
 

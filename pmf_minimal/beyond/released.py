@@ -6,12 +6,12 @@ The rows are those of ``book/released_code.md``.
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from pmf_minimal.encoders import MaskMissing
 from pmf_minimal.freezing import NoFreezing
 from pmf_minimal.graphs import GraphPair
+from pmf_minimal.losses import FixedSum
 from pmf_minimal.relevance import best_match, relevance
 
 
@@ -55,27 +55,18 @@ class RowFreezing(NoFreezing):
         return active
 
 
-class BiasMissing(MaskMissing):
-    """A missing feature is a zero vector sent through its layer: the bias, the same for all (row 24)."""
+class UncertaintyWeighting(FixedSum):
+    """exp(-s) L + s with a trained log-variance s for each loss (Kendall et al., 2018; row 12, and MCLEA)."""
 
-    masks = False
+    def __init__(self, names: list[tuple[str, ...]]):
+        super().__init__(names)
+        self.names = {name: k for k, name in enumerate(names)}
+        self.log_variance = nn.ParameterList(nn.Parameter(torch.zeros(())) for _ in names)
 
-    def scored(self, h: Tensor, mask: Tensor) -> Tensor:
-        return h
-
-
-class NoiseMissing(MaskMissing):
-    """A missing feature is drawn around the mean of those that are there, as most baselines' code does."""
-
-    masks = False
-
-    def filling(self, features: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor | None:
-        if mask.all():
-            return None
-        x = features[mask]
-        noise = torch.randn(features.shape, generator=generator) * x.std(dim=0) + x.mean(dim=0)
-        return torch.where(mask[:, None], 0, noise)
+    def forward(self, losses: dict[tuple[str, ...], Tensor]) -> dict[tuple[str, ...], Tensor]:
+        """name -> scalar, the weighted losses."""
+        s = {name: self.log_variance[self.names[name]] for name in losses}
+        return {name: (-s[name]).exp() * x + s[name] for name, x in losses.items()}
 
 
 LINKED_BEST_MATCH, ROW_FREEZING = LinkedBestMatch(), RowFreezing()
-BIAS_MISSING, NOISE_MISSING = BiasMissing(), NoiseMissing()

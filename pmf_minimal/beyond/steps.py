@@ -9,9 +9,10 @@ from torch.nn.functional import normalize
 from pmf_minimal.beyond.calibration import PRIOR_RELIABILITY
 from pmf_minimal.beyond.evidence import Evidence
 from pmf_minimal.fusion import fuse
-from pmf_minimal.metrics import evaluate, evaluate_scores
+from pmf_minimal.metrics import evaluate
 from pmf_minimal.model import EntityAligner
 from pmf_minimal.scale.blockwise import PairScores, Similarities
+from pmf_minimal.scale.evaluation import evaluate_scores
 
 
 @torch.no_grad()

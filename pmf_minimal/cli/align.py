@@ -67,9 +67,9 @@ def _tell(alignment, out):
     new = kept[~kept["known"]]
     click.echo(
         f"\nmatches: all above the threshold but the seeds, counted. All else is estimated from the validation pairs alone:"
-        f"\nright, wrong: what their left entities get; false_matches: how many would get a match if their counterpart did not exist,"
-        f"\nthe mean of both sides. Precision = right / (right + wrong + false_matches), as if one entity had no counterpart for each"
-        f"\nthat has one, low and high its 95 % interval; recall = right / validation pairs."
+        f"\ncorrect, wrong: what their left entities get; false_matches: how many would get a match if their counterpart did not exist,"
+        f"\nthe mean of both sides. Precision = correct / (correct + wrong + false_matches), as if one entity had no counterpart for each"
+        f"\nthat has one, low and high its 95 % interval; recall = correct / validation pairs."
         f"\n\n{len(new)} new matches kept for an estimated precision of {precision:.2f}, beside {len(kept) - len(new)} known pairs."
     )
     fits = table[table["precision"] >= precision]
@@ -132,7 +132,7 @@ def align(left, right, features, precision, out, seeds, start, epochs, seed, dev
     if not seeds and not start:
         raise InputError("give known pairs with --seeds FILE, or --start names or images without any")
     from pmf_minimal import own
-    from pmf_minimal.run import fit
+    from pmf_minimal.runs.run import fit
     from pmf_minimal.scale.device import pick_device
 
     out = _fresh(out)
@@ -166,8 +166,8 @@ def predict(run, left, right, features, precision, out):
     embeddings.npz: ids, and a row per entity for each modality and for joint.
     """
     from pmf_minimal import own
-    from pmf_minimal.run import load_run
-    from pmf_minimal.scale.files import read_json
+    from pmf_minimal.runs.files import read_json
+    from pmf_minimal.runs.run import load_run
 
     out = _fresh(out)
     with user_errors():

@@ -75,10 +75,11 @@ def train(dataset, model, preset, changes, seed, root, images, vectors, device, 
     from pmf_minimal.baselines.registry import find, published
     from pmf_minimal.config import PRESETS
     from pmf_minimal.datasets import load
-    from pmf_minimal.run import fit
-    from pmf_minimal.scale import distributed, run_folder
+    from pmf_minimal.runs import folder as run_folder
+    from pmf_minimal.runs.files import read_json
+    from pmf_minimal.runs.run import fit
+    from pmf_minimal.scale import distributed
     from pmf_minimal.scale.device import pick_device
-    from pmf_minimal.scale.files import read_json
 
     distributed.init_process_group()
     first = distributed.rank_and_world_size()[0] == 0

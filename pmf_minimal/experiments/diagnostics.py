@@ -12,7 +12,7 @@ from pmf_minimal.config import PMFConfig
 from pmf_minimal.graphs import GraphPair
 from pmf_minimal.model import EntityAligner
 from pmf_minimal.relevance import best_match
-from pmf_minimal.run import fit
+from pmf_minimal.runs.run import fit
 from pmf_minimal.training import Training
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from pmf_minimal.own import tables
 from pmf_minimal.own.alignment import Alignment
 from pmf_minimal.own.setup import bootstrap_pairs, settings, split_for_application
-from pmf_minimal.run import fit
+from pmf_minimal.runs.run import fit
 
 __all__ = ["Alignment", "align", "bootstrap_pairs", "settings", "split_for_application"]
 

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from pmf_minimal.errors import DataError
 from pmf_minimal.own.rdf import write_same_as
-from pmf_minimal.run import Run
-from pmf_minimal.scale import run_folder
+from pmf_minimal.runs import folder as run_folder
+from pmf_minimal.runs.run import Run
 from pmf_minimal.scale.block_matching import match
 from pmf_minimal.scale.kernels import row_slices
 
@@ -22,11 +22,11 @@ from pmf_minimal.scale.kernels import row_slices
 ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:.")
 
 
-def wilson(right: int, trials: float, z: float = 1.96) -> tuple[float, float]:
-    """95 % interval of a share that was seen as ``right`` of ``trials`` (Wilson 1927); (0, 1) without trials."""
+def wilson(correct: int, trials: float, z: float = 1.96) -> tuple[float, float]:
+    """95 % interval of a share that was seen as ``correct`` of ``trials`` (Wilson 1927); (0, 1) without trials."""
     if not trials:
         return 0.0, 1.0
-    p = right / trials
+    p = correct / trials
     middle, half = p + z * z / (2 * trials), z * (p * (1 - p) / trials + z * z / (4 * trials**2)) ** 0.5
     return max(0.0, (middle - half) / (1 + z * z / trials)), min(1.0, (middle + half) / (1 + z * z / trials))
 
@@ -40,9 +40,9 @@ class Alignment:
         matches: left, right (rows), left_uri, left_name, right_uri, right_name, known (the pair was given), score,
             evidence, ``from <modality>`` (its part of the evidence: they add up to it) and precision, estimated among all
             matches that are at least as sure. The score is the evidence after CSLS.
-        thresholds: per threshold: matches above it, those of seeds left out; right and wrong among the validation pairs' left
+        thresholds: per threshold: matches above it, those of seeds left out; correct and wrong among the validation pairs' left
             entities; false_matches, the mean count of left and of right entities that get a match though their counterpart
-            is taken away; precision = right / (right + wrong + false_matches) with its interval, and recall.
+            is taken away; precision = correct / (correct + wrong + false_matches) with its interval, and recall.
 
     Args:
         run: trained on graphs of your own, see ``own.align``.
@@ -85,7 +85,7 @@ class Alignment:
     def _thresholds(self) -> pd.DataFrame:
         """Each validation pair is tried thrice: as it is, and as if its right, then its left entity did not exist.
 
-        The latter two tell how an entity without counterpart fares: an false_match is a match that it gets all the same.
+        The latter two tell how an entity without counterpart fares: a false match is a match that it gets all the same.
         """
         to_columns = torch.tensor([0, self.graphs.n_left])
         valid, seeds = self.graphs.valid.cpu() - to_columns, self.graphs.train.cpu() - to_columns
@@ -100,21 +100,21 @@ class Alignment:
         found = self.score.pairs(i, j).numpy()
         rows = []
         for threshold in sorted({*score[np.isfinite(score)].tolist()}, reverse=True):
-            right, wrong = int((hit & (score >= threshold)).sum()), int((~hit & (score >= threshold)).sum())
+            correct, wrong = int((hit & (score >= threshold)).sum()), int((~hit & (score >= threshold)).sum())
             false_matches = float((false_match >= threshold).sum() / 2)  # the mean of both sides
-            made = right + wrong + false_matches
-            low, high = wilson(right, made)
+            made = correct + wrong + false_matches
+            low, high = wilson(correct, made)
             rows.append(
                 {
                     "threshold": threshold,
                     "matches": int((found >= threshold).sum()),
-                    "right": right,
+                    "correct": correct,
                     "wrong": wrong,
                     "false_matches": false_matches,
-                    "precision": right / made,
+                    "precision": correct / made,
                     "precision_low": low,
                     "precision_high": high,
-                    "recall": right / len(valid),
+                    "recall": correct / len(valid),
                 }
             )
         return pd.DataFrame(rows)

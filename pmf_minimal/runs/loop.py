@@ -12,7 +12,8 @@ from tqdm import tqdm
 from pmf_minimal.config import PMFConfig
 from pmf_minimal.errors import DataError
 from pmf_minimal.graphs import GraphPair
-from pmf_minimal.scale import checkpoints, distributed, memory
+from pmf_minimal.runs import checkpoints
+from pmf_minimal.scale import distributed, memory
 from pmf_minimal.scale.device import deterministic, pick_device, tune_malloc
 
 

@@ -12,14 +12,15 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from pmf_minimal.config import FORMAT, PMFConfig, check_format
+from pmf_minimal.config import PMFConfig
+from pmf_minimal.runs.settings import FORMAT, check_format
 from pmf_minimal.errors import DamagedFile, OtherRun
 from pmf_minimal.graphs import GraphPair
-from pmf_minimal.scale.files import new_folder, read_json, read_tensors, write_json, write_tensors
+from pmf_minimal.runs.files import new_folder, read_json, read_tensors, write_json, write_tensors
 
 if TYPE_CHECKING:
     from pmf_minimal.model import EntityAligner
-    from pmf_minimal.run import Run
+    from pmf_minimal.runs.run import Run
 
 __all__ = [
     "fingerprint",
