@@ -8,8 +8,8 @@ import torch
 from toys import random_pair, same, tiny
 
 from pmf_minimal import matching, metrics
+from pmf_minimal.errors import DataError
 from pmf_minimal.evaluation import evaluate
-from pmf_minimal.graphs import DataError
 from pmf_minimal.model import PMF
 from pmf_minimal.scale import blockwise, memory
 from pmf_minimal.scale.blockwise import Similarities

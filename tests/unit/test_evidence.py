@@ -9,9 +9,9 @@ from toys import pair_of_graphs, random_pair, same, tiny
 
 from pmf_minimal import matching
 from pmf_minimal.beyond import evidence
+from pmf_minimal.errors import DataError
 from pmf_minimal.evaluation import evaluate
 from pmf_minimal.fusion import fuse
-from pmf_minimal.graphs import DataError
 from pmf_minimal.iterative import Probation
 from pmf_minimal.scale import blockwise
 from pmf_minimal.training import fit

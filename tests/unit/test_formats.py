@@ -6,8 +6,8 @@ import pytest
 from toys import random_pair, tiny
 
 from pmf_minimal.config import PMFConfig
+from pmf_minimal.errors import DataError
 from pmf_minimal.formats import FORMAT, check
-from pmf_minimal.graphs import DataError
 from pmf_minimal.own import Alignment, restore
 from pmf_minimal.scale import checkpoints, run_folder
 from pmf_minimal.training import fit

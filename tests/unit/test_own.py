@@ -12,11 +12,11 @@ from click.testing import CliRunner
 from PIL import Image
 from toys import random_pair, tiny
 
-from pmf_minimal import own
+from pmf_minimal import errors, own
 from pmf_minimal.cli.main import main
 from pmf_minimal.config import PMFConfig
-from pmf_minimal.datasets import errors
-from pmf_minimal.graphs import DataError, GraphPair
+from pmf_minimal.errors import DataError
+from pmf_minimal.graphs import GraphPair
 from pmf_minimal.own import rdf, tables
 from pmf_minimal.scale.blockwise import Similarities
 from pmf_minimal.training import fit

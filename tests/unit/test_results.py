@@ -1,7 +1,7 @@
 import pytest
 from toys import random_pair, tiny
 
-from pmf_minimal.graphs import DataError
+from pmf_minimal.errors import DataError
 from pmf_minimal.scale import run_folder
 from pmf_minimal.training import fit
 

@@ -11,7 +11,7 @@ import torch
 from toys import random_pair, same, tiny
 
 from pmf_minimal.encoders import Neighbours, StructureEncoder
-from pmf_minimal.graphs import DataError
+from pmf_minimal.errors import DataError
 from pmf_minimal.matching import greedy
 from pmf_minimal.scale import approximate, blockwise, memory
 from pmf_minimal.scale.blockwise import Similarities
