@@ -67,10 +67,10 @@ class TrainingConfig:
     selection: str = (
         "valid"  #: epoch chosen on ``valid`` pairs, on ``test`` pairs (row 16: optimistic) or the ``last`` one
     )
-    epochs: int = 250
+    epochs: int = 250  #: epochs on the seeds that are given
     batch_size: int = 3500  #: seeds, or entities of a side, in a batch
-    lr: float = 1e-3
-    weight_decay: float = 1e-4
+    lr: float = 1e-3  #: learning rate at its peak
+    weight_decay: float = 1e-4  #: of AdamW
     clip: float = 1.1  #: largest norm of the gradient
     warmup: float = 0.15  #: share of the steps in which the rate rises
     accumulation: int = 1  #: batches that make a step

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from pmf_minimal.config import PMFConfig
-from pmf_minimal.runs.settings import FORMAT, check_format
 from pmf_minimal.errors import DamagedFile, DataError, NotWritable, OtherRun
 from pmf_minimal.graphs import GraphPair
 from pmf_minimal.runs.files import is_ours, read_json, read_tensors, write_json, write_tensors
 from pmf_minimal.runs.folder import fingerprint
+from pmf_minimal.runs.settings import FORMAT, check_format
 
 if TYPE_CHECKING:
     from pmf_minimal.training import Training
