@@ -43,6 +43,7 @@ class Source:
 
 
 EMOJI = Path(__file__).parent / "data" / "emoji"
+#: Name -> where its files lie; or, for a data set of your own, a function that returns its graphs.
 DATASETS = {f"emoji/{pair}": Source(pair, 0.3, f"{pair}/images.npz") for pair in emoji.PAIRS}
 for _pair in ("zh_en", "ja_en", "fr_en"):
     DATASETS[f"dbp15k/{_pair}"] = Source(
@@ -102,6 +103,8 @@ def load(
     """
     if name.startswith("synthetic/"):
         return synthetic.named(name, seed)
+    if callable(DATASETS.get(name)):  # a data set of one's own
+        return DATASETS[name]()
     name, plus, fault = name.partition("+")
     if plus:  # faults are put in after reading
         whole = load(name, root, images, vectors, words)
