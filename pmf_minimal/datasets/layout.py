@@ -41,7 +41,7 @@ class Parts:
     Attributes:
         pairs: int64 ``[P, 2]``, entity numbers left and right, each pair once.
         pairs_listed: number of lines of the file of pairs.
-        has_attributes: whether there are ``training_attrs``.
+        has_attributes: whether there are ``training_attrs`` of both graphs. Those of one alone have nothing to be compared with.
     """
 
     left: Side
@@ -81,7 +81,7 @@ def read_parts(folder: Path) -> Parts:
     names = folder / "rel_ids"
     named = lines.relation_names(lines.content(names), names) if names.exists() else {}
     attributes = [np.empty((0, 2), dtype=np.int64)] * 2
-    if present := any(path.exists() for path in files[2]):
+    if present := all(path.exists() for path in files[2]):
         attributes = _attributes(files[2], uris)
     return Parts(
         *(Side(u, t, a, i) for u, t, a, i in zip(uris, triples, attributes, ids, strict=True)),

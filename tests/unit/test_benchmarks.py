@@ -82,7 +82,7 @@ def test_a_bad_line_is_named(tmp_path, file, line, text, says):
 
 
 @pytest.mark.parametrize(
-    "file", ["ent_ids_1", "ent_ids_2", "triples_1", "triples_2", "ref_ent_ids", "training_attrs_2"]
+    "file", ["ent_ids_1", "ent_ids_2", "triples_1", "triples_2", "ref_ent_ids"]
 )
 def test_a_missing_file_is_named(tmp_path, file):
     files = {name: text for name, text in FILES.items() if name not in (file, "ill_ent_ids" if "ref" in file else "")}
