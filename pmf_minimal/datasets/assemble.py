@@ -95,9 +95,7 @@ def assemble(
     graphs.source_ids = torch.from_numpy(ids)
     graphs.uris = [*left.uris, *right.uris]
     graphs.entity_names = [
-        printable(label)
-        for side in (left, right)
-        for label in (side.names or [display_name(uri) for uri in side.uris])
+        printable(label) for side in (left, right) for label in (side.names or [display_name(uri) for uri in side.uris])
     ]
 
     graphs.features, graphs.present, graphs.notes = {}, {}, []

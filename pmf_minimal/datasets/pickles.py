@@ -64,7 +64,7 @@ def _array(data, dtype, shape, order="C") -> np.ndarray:
         raise ValueError("an array without shape")
     count = product(shape, len(data))
     if count is None or count * dtype.dtype.itemsize != len(data):
-        raise ValueError(f"an array of shape {str(shape[:8])[:60]} from {len(data)} bytes")
+        raise ValueError(f"an array of another shape than its {len(data)} bytes have")
     return np.frombuffer(data, dtype.dtype).reshape(shape, order=order)
 
 

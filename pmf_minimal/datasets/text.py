@@ -92,7 +92,9 @@ def parse_vectors(file: BinaryIO, path: Path, words: set[str]) -> dict[str, np.n
     width = number = 0
     for number, line in enumerate(iter(lambda: file.readline(MAX_LINE), b""), start=1):
         if len(line) == MAX_LINE:
-            raise MalformedLine(f"{path}:{number}: a line of {MAX_LINE:,} bytes and more; is this a file of word vectors?")
+            raise MalformedLine(
+                f"{path}:{number}: a line of {MAX_LINE:,} bytes and more; is this a file of word vectors?"
+            )
         try:
             word, _, rest = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip(" \r\n").partition(" ")
         except UnicodeDecodeError:

@@ -47,7 +47,10 @@ class Network:
 
 
 def features(
-    paths: Sequence[str | Path], network: str = "efficientnet-lite0", device: torch.device | str = "cpu", progress: bool = True
+    paths: Sequence[str | Path],
+    network: str = "efficientnet-lite0",
+    device: torch.device | str = "cpu",
+    progress: bool = True,
 ) -> Tensor:
     """Features of image files.
 
