@@ -11,6 +11,7 @@ in the files                                        what becomes of it
 ``training_attrs`` names an entity that is in no    its line is left out (DBP15K and MMKG list more
 ``ent_ids``                                         entities than they use); at least one must be known
 an attribute without a name (a tab too many)        it is left out
+``training_attrs`` of one graph alone               attributes are left out, and ``notes`` says so
 one entity in two pairs                             both pairs stay (FBDB15K has four pairs more than
                                                     right entities)
 one pair twice                                      the repetition is dropped

@@ -66,7 +66,8 @@ def missing(value) -> bool:
 
 
 def _strings(table: pd.DataFrame, columns: tuple[str, ...], where: str) -> pd.DataFrame:
-    cells = table.iloc[:, column_order(table, columns, where)].astype(object).set_axis(columns, axis=1)
+    order = column_order(table, columns, where)
+    cells = table.iloc[:, order].astype(object).set_axis(columns, axis=1)
     bad = cells.isna() | (cells == "")
     if bad.to_numpy().any():
         row = int(bad.any(axis=1).to_numpy().argmax())

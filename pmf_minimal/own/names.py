@@ -19,6 +19,7 @@ VOCABULARIES = (
     "http://www.w3.org/2001/XMLSchema#",
     "http://www.w3.org/2004/02/skos/core#",
 )
+ONTOLOGY = "http://www.w3.org/2002/07/owl#Ontology"  # the class of a file's own heading
 LABEL_NODES = "http://www.w3.org/2008/05/skos-xl#"
 
 
@@ -90,12 +91,12 @@ def without_terms(tables: Tables, where: str) -> Tables:
     synonyms = {e for e in tail[to_label] if e not in linked and not e.startswith(VOCABULARIES)}
     if not (term_head.any() or term_tail.any() or synonyms):
         return tables
-    synonym_tail = np.array([e in synonyms for e in tail], bool)
-    gone = synonyms | {e for ends in (head[term_head], tail[term_tail]) for e in ends}
-    stays = ~np.array([e in gone for e in head], bool)
+    gone = synonyms | {e for ends in (head[term_head], tail[term_tail], head[tail == ONTOLOGY]) for e in ends}
+    stays = np.array([e not in gone for e in head], bool)
+    tail_gone = np.array([e in gone for e in tail], bool)
     said = [
         (h, f"{r} {t}" if t.startswith(VOCABULARIES) else r)
-        for h, r, t in zip(*(x[stays & (term_tail | synonym_tail)] for x in (head, relation, tail)), strict=True)
+        for h, r, t in zip(*(x[stays & tail_gone] for x in (head, relation, tail)), strict=True)
     ]
     attributes = pd.concat(
         [attributes[~attributes.iloc[:, 0].isin(gone)], pd.DataFrame(said, columns=attributes.columns, dtype=object)]
@@ -107,7 +108,7 @@ def without_terms(tables: Tables, where: str) -> Tables:
         notes.append(f"{where}: {len(synonyms)} nodes that only hold a synonym are attributes here, not entities")
     return replace(
         tables,
-        triples=triples[stays & ~term_tail & ~synonym_tail],
+        triples=triples[stays & ~tail_gone],
         attributes=attributes,
         names={e: name for e, name in tables.names.items() if e not in gone},
         labels={k: {e: name for e, name in labels.items() if e not in gone} for k, labels in tables.labels.items()},

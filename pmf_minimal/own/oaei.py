@@ -11,7 +11,7 @@ from xml.parsers import expat
 
 from pmf_minimal.datasets import lines
 from pmf_minimal.datasets.files import because
-from pmf_minimal.errors import DamagedFile, MalformedLine
+from pmf_minimal.errors import DamagedFile, DataError, MalformedLine
 
 EQUAL = {"=", "≡", "equivalence", "equal", "same"}
 MAX_VALUE = 100  # characters of a relation or measure
@@ -74,6 +74,8 @@ def read(path: Path) -> tuple[list[tuple[str, str, str]], list[str]]:
         parser.Parse(data, True)
     except expat.ExpatError as error:
         raise MalformedLine(f"{path}:{error.lineno}: not XML ({because(error)}); mend the line") from None
+    except DataError:
+        raise
     except (ValueError, LookupError) as error:  # an encoding that is not known
         raise MalformedLine(f"{path}:1: not XML that can be read ({because(error)}); convert it to UTF-8") from None
     if not found.is_alignment:
