@@ -53,7 +53,7 @@ def open_regular(path: Path, limit: int = MAX_TEXT, fix: str = "get it again") -
     with file:
         size = os.fstat(file.fileno()).st_size
         if not size:
-            raise EmptyFile(f"{path}: the file is empty; {fix}")
+            raise EmptyFile(f"{path}: the file is empty; get it again")
         if size > limit:
             raise DamagedFile(f"{path}: {size:,} bytes, and at most {limit:,} are read; use a part of it")
         yield file, size
