@@ -54,3 +54,15 @@ class UnsafePickle(DataError):
 
 class UnsafeArchive(DataError):
     """An archive would write outside its folder or fill the disk; nothing was unpacked."""
+
+
+class Diverged(DataError):
+    """A loss is not finite: the run has no result."""
+
+
+class OtherRun(DataError):
+    """A folder holds the state or the result of another run: other data, other settings or another version."""
+
+
+class NotWritable(DataError):
+    """A file or folder cannot be written; what was written before the fault is kept where the message says."""

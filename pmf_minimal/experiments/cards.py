@@ -122,7 +122,7 @@ def cells(card: dict, more: bool = False) -> list[RunSpec]:
         for dataset in datasets
         for variant, changes in card["variants"].items()
         for seed in range(card["seeds"])
-        if is_synthetic(dataset) or (card["settings"] | changes).get("scoring") != "oracle"
+        if is_synthetic(dataset) or (card["settings"] | changes).get("scorer") != "oracle"
     ]
 
 
