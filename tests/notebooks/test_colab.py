@@ -79,7 +79,7 @@ class Colab:
         code = [cell.source for cell in nb.cells if cell.cell_type == "code"]
         shown = self.folder / "extras-shown"
         shown.unlink(missing_ok=True)
-        if any("%pip install" in line and "rdflib" in line for source in code for line in source.splitlines()):
+        if any("%pip install" in line and "pyoxigraph" in line for source in code for line in source.splitlines()):
             shown.symlink_to(self.folder / "extras")
         nb = nbformat.from_dict(json.loads(json.dumps(nb).replace(f"git+{URL}", str(self.wheel))))
         nbformat.write(nb, self.folder / "in.ipynb")
@@ -126,7 +126,7 @@ def test_the_stand_in_has_the_wheel_and_nothing_of_the_repository(colab, monkeyp
         ((CELL.replace("%pip install", "%pip download --no-deps"), "0"), "No module named 'pmf_minimal'"),
         ((CELL, "open('../notebooks/ruff.toml')"), "No such file or directory"),
         ((CELL, "open('book/references.bib')"), "No such file or directory"),
-        ((CELL, "import rdflib"), "No module named 'rdflib'"),
+        ((CELL, "import pyoxigraph"), "No module named 'pyoxigraph'"),
         ((CELL, "import bs4"), "No module named 'bs4'"),
     ],
     ids=["no set-up cell", "failing installation", "beside the notebook", "in the root", "an extra", "ours alone"],
