@@ -67,10 +67,10 @@ class TrainingConfig:
     selection: str = (
         "valid"  #: epoch chosen on ``valid`` pairs, on ``test`` pairs (row 16: optimistic) or the ``last`` one
     )
-    epochs: int = 250
+    epochs: int = 250  #: epochs on the seeds that are given
     batch_size: int = 3500  #: seeds, or entities of a side, in a batch
-    lr: float = 1e-3
-    weight_decay: float = 1e-4
+    lr: float = 1e-3  #: learning rate at its peak
+    weight_decay: float = 1e-4  #: of AdamW
     clip: float = 1.1  #: largest norm of the gradient
     warmup: float = 0.15  #: share of the steps in which the rate rises
     accumulation: int = 1  #: batches that make a step
@@ -103,10 +103,7 @@ class MatchingConfig:
 
 @dataclass(frozen=True)
 class PMFConfig(ModelConfig, TrainingConfig, MatchingConfig):
-    """Configuration of a run: the fields of :class:`ModelConfig`, :class:`TrainingConfig` and :class:`MatchingConfig`.
-
-    Raises:
-        ValueError: a value that its field does not have; the message names the field and what it can be.
+    """Configuration of a run: all fields of the three groups. A value that its field cannot have is a ValueError.
 
     Example:
         >>> PRESETS["recommended"].replace(epochs=30, seed=1).dim
@@ -134,12 +131,7 @@ class PMFConfig(ModelConfig, TrainingConfig, MatchingConfig):
 
     @classmethod
     def from_json(cls, text: str) -> PMFConfig:
-        """The configuration that :meth:`to_json` wrote, or that ``config.json`` of a run holds.
-
-        Raises:
-            DataError: the file is of another version of the package.
-            ValueError: no JSON, or values that do not fit.
-        """
+        """The configuration that :meth:`to_json` wrote; a DataError if it is of another version of the package."""
         values = json.loads(text)
         check_format(values, "config.json")
         values.pop("format", None)

@@ -61,8 +61,7 @@ class Neighbours(nn.Module):
         n: number of entities N.
 
     Attributes:
-        edge_index: int64 ``[2, E']``, receiver and sender of each message, sorted by receiver.
-        rowptr: int64 ``[N + 1]``, where each receiver's messages begin.
+        edge_index, rowptr: int64 ``[2, E']``, receiver and sender of each message, by receiver; where each receiver's begin.
         reverse: int64 ``[E']``, the position of the same pair the other way round.
     """
 
@@ -91,21 +90,14 @@ class StructureEncoder(nn.Module):
         n: number of entities N.
         dim: width d.
         generator: source of the initial values, and of draws of neighbours; x starts as N(0, 1/sqrt(N)).
-        sampler: ``scale.sampling.sample_neighbourhood``, if neighbours are to be drawn where only some rows are asked for.
-        fanout: how many neighbours of each entity it draws, anew each time.
+        sampler: draws neighbours anew wherever only some rows are asked for, see ``scale.sampling``; None takes all of them.
     """
 
     def __init__(
-        self,
-        edge_index: Tensor,
-        n: int,
-        dim: int,
-        generator: torch.Generator,
-        sampler: Callable | None = None,
-        fanout: int = 0,
+        self, edge_index: Tensor, n: int, dim: int, generator: torch.Generator, sampler: Callable | None = None
     ):
         super().__init__()
-        self.generator, self.sampler, self.fanout = generator, sampler, fanout
+        self.generator, self.sampler = generator, sampler
         self.neighbours = Neighbours(edge_index, n)
         self.entities = nn.Parameter(torch.randn(n, dim, generator=generator) / math.sqrt(n))
         self.layers = nn.ModuleList(DiagonalGATConv(dim, heads=2, generator=generator) for _ in range(2))
@@ -116,7 +108,7 @@ class StructureEncoder(nn.Module):
             h = self._through(self.entities, self.neighbours)
             return h if rows is None else h[rows]
         rowptr, col = self.neighbours.rowptr, self.neighbours.edge_index[1]
-        nodes, edges = self.sampler(rowptr, col, rows, self.fanout, len(self.layers), self.generator)
+        nodes, edges = self.sampler(rowptr, col, rows, hops=len(self.layers), generator=self.generator)
         return self._through(self.entities[nodes], Neighbours(edges, len(nodes)))[: len(rows)]
 
     def _through(self, x: Tensor, neighbours: Neighbours) -> Tensor:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from pmf_minimal.config import PMFConfig
-from pmf_minimal.runs.settings import FORMAT, check_format
 from pmf_minimal.errors import DamagedFile, DataError, NotWritable, OtherRun
 from pmf_minimal.graphs import GraphPair
 from pmf_minimal.runs.files import is_ours, read_json, read_tensors, write_json, write_tensors
 from pmf_minimal.runs.folder import fingerprint
+from pmf_minimal.runs.settings import FORMAT, check_format
 
 if TYPE_CHECKING:
     from pmf_minimal.training import Training
@@ -23,6 +23,9 @@ VALUES = {
     "epoch": int, "scorings": int, "best_epoch": int, "best_value": (int, float), "stale_validations": int, "history": list,
     "stopped": bool, "status": str, "total_steps": int,
 }  # fmt: skip
+
+#: Tensors of its ``Probation``.
+ROUNDS = ("train", "candidates", "rounds")
 
 
 class Keeper:
@@ -92,7 +95,7 @@ def capture(training: Training) -> tuple[dict[str, Tensor], dict]:
     tensors |= {f"best.{k}": v for k, v in training.best.items()}
     for i, moments in training.optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{i}.{k}": v for k, v in moments.items()}
-    tensors |= {f"probation.{k}": v for k, v in training.probation.state().items()}
+    tensors |= {f"probation.{k}": getattr(training.probation, k) for k in ROUNDS}
     values = {name: getattr(training, name) for name in VALUES}
     return tensors, values | {"steps": training.schedule.last_epoch, "rates": training.schedule.get_last_lr()}
 
@@ -115,7 +118,8 @@ def restore(training: Training, tensors: dict[str, Tensor], values: dict) -> Non
         setattr(training, name, values[name])
     training.model.load_state_dict(group("model."))
     training.best = {k: v.to(training.graphs.edge_index.device) for k, v in group("best.").items()}
-    training.probation.restore(group("probation."))
+    for name in ROUNDS:
+        setattr(training.probation, name, group("probation.")[name].to(training.graphs.edge_index.device))
     if (
         len(training.probation.train)
         and not 0

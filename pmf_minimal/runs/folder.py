@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from pmf_minimal.config import PMFConfig
-from pmf_minimal.runs.settings import FORMAT, check_format
 from pmf_minimal.errors import DamagedFile, OtherRun
 from pmf_minimal.graphs import GraphPair
 from pmf_minimal.runs.files import new_folder, read_json, read_tensors, write_json, write_tensors
+from pmf_minimal.runs.settings import FORMAT, check_format
 
 if TYPE_CHECKING:
     from pmf_minimal.model import EntityAligner

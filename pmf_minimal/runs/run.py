@@ -13,11 +13,11 @@ from torch import Tensor
 from pmf_minimal.baselines.registry import build, find
 from pmf_minimal.config import PRESETS, PMFConfig
 from pmf_minimal.graphs import GraphPair
-from pmf_minimal.scale.evaluation import candidate_rows, evaluate_model
 from pmf_minimal.model import EntityAligner
 from pmf_minimal.runs import folder as run_folder
 from pmf_minimal.runs import loop
 from pmf_minimal.scale.block_matching import match
+from pmf_minimal.scale.evaluation import candidate_rows, evaluate_model
 from pmf_minimal.training import Training
 
 
