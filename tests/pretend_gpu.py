@@ -10,6 +10,7 @@ overwrite their parameters when they are converted; PyG asks wrappers for their 
 """
 
 import contextlib
+
 import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -42,9 +43,9 @@ def _run(func, args, kwargs):
     leaves = tree_leaves((args, kwargs))
     ours = [x for x in leaves if isinstance(x, Pretend)]
     plain = [x for x in leaves if isinstance(x, torch.Tensor) and not isinstance(x, Pretend)]
-    if ours and any(x.dim() for x in plain):
-        if name not in MAY_MIX or (name not in ("copy_", "_to_copy") and not isinstance(args[0], Pretend)):
-            raise RuntimeError(f"{name}: a device tensor meets CPU tensors {[tuple(x.shape) for x in plain]}")
+    may_mix = name in MAY_MIX and (name in ("copy_", "_to_copy") or isinstance(args[0], Pretend))
+    if ours and any(x.dim() for x in plain) and not may_mix:
+        raise RuntimeError(f"{name}: a device tensor meets CPU tensors {[tuple(x.shape) for x in plain]}")
     asked = [x for x in leaves if isinstance(x, torch.device)]
     on_device = asked[0] == DEVICE if asked else isinstance(args[0], Pretend) if name == "copy_" else bool(ours)
     generator = kwargs.get("generator")
@@ -135,7 +136,9 @@ def pretend():
     def is_sparse(x):
         return x.inner.layout != torch.strided if isinstance(x, Pretend) else known(x)
 
-    patched = [(m, n, getattr(m, n)) for m in (conv, sparse) for n in ("is_torch_sparse_tensor", "is_sparse") if hasattr(m, n)]
+    patched = [
+        (m, n, getattr(m, n)) for m in (conv, sparse) for n in ("is_torch_sparse_tensor", "is_sparse") if hasattr(m, n)
+    ]
     for module, attribute, _ in patched:
         setattr(module, attribute, is_sparse)
     torch.__future__.set_overwrite_module_params_on_conversion(True)

@@ -55,7 +55,9 @@ def test_the_rehearsal_notices(wrong):
 
 
 def test_the_rehearsal_notices_in_a_model(graphs, on_gpu, monkeypatch):
-    monkeypatch.setattr(pmf.PMF, "weights", lambda self, h, rows=slice(None): {m: torch.ones(len(x)) for m, x in h.items()})
+    monkeypatch.setattr(
+        pmf.PMF, "weights", lambda self, h, rows=slice(None): {m: torch.ones(len(x)) for m, x in h.items()}
+    )
     with pytest.raises(RuntimeError, match="meets CPU tensors"):
         on_gpu(graphs, pmf.PRESETS["quick"].replace(**SMALL))
 

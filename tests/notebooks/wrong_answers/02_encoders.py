@@ -11,7 +11,8 @@ WRONG = [
             "no layer at all",
         ),
         (
-            EDGES + "senders_to = lambda row, k: sorted({row}.union(*({h, t} for h, t in edges if k and row in (h, t))))",
+            EDGES
+            + "senders_to = lambda row, k: sorted({row}.union(*({h, t} for h, t in edges if k and row in (h, t))))",
             "one step",
         ),
         ("senders_to = lambda row, k: 3", "a list"),
