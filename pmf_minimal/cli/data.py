@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,12 +34,11 @@ class InputError(click.ClickException):
 
 def claim(out: Path) -> None:
     """Tells before the work, not after it, that no results can be written there."""
-    from pmf_minimal.runs.folder import part_of
-
     try:
         if out.exists():
             raise InputError(f"{out}: already there; name a new folder with --out, so that no result is lost")
-        part_of(out).rmdir()
+        out.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryDirectory(dir=out.parent).cleanup()
     except OSError as error:
         raise InputError(f"{out}: no folder can be made there ({error.strerror}); name another with --out") from None
 
