@@ -134,7 +134,7 @@ def stated(data):
         text = data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError:
         return None
-    if "\r" in text:  # a line end of its own kind, which rdflib takes for a part of the line
+    if "\r" in text:  # a line end of its own kind, which a reader of RDF takes for a part of the line
         return None
     rows = [line for line in text.split("\n") if line]
     found = [TRIPLE.fullmatch(line) for line in rows]
