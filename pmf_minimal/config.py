@@ -137,12 +137,13 @@ class PMFConfig(ModelConfig, TrainingConfig, MatchingConfig):
         """The configuration that :meth:`to_json` wrote, or that ``config.json`` of a run holds.
 
         Raises:
-            DataError: the file is of another version of the package.
+            OtherRun: the file is of another version of the package.
             ValueError: no JSON, or values that do not fit.
         """
         values = json.loads(text)
-        check_format(values, "config.json")
-        values.pop("format", None)
+        if "format" in values:
+            check_format(values, "config.json")
+            del values["format"]
         return PRESETS["paper"].replace(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
 
 

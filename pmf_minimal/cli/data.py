@@ -28,14 +28,13 @@ class InputError(click.ClickException):
 
 def claim(out: Path) -> None:
     """Tells before the work, not after it, that no results can be written there."""
-    from pmf_minimal.runs.folder import part_of
+    from pmf_minimal.errors import NotWritable
+    from pmf_minimal.runs.files import check_new
 
     try:
-        if out.exists():
-            raise InputError(f"{out}: already there; name a new folder with --out, so that no result is lost")
-        part_of(out).rmdir()
-    except OSError as error:
-        raise InputError(f"{out}: no folder can be made there ({error.strerror}); name another with --out") from None
+        check_new(out)
+    except NotWritable as error:
+        raise InputError(f"{error} with --out") from None
 
 
 @contextmanager

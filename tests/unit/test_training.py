@@ -5,7 +5,6 @@ import math
 import pandas as pd
 import pytest
 import torch
-from pmf_minimal.evaluation import evaluate
 from toys import random_pair, same, tiny
 
 from pmf_minimal.config import PRESETS
@@ -43,8 +42,7 @@ def test_same_seed_same_run(run):
         torch.equal(a, b)
         for a, b in zip(run.model.state_dict().values(), again.model.state_dict().values(), strict=True)
     )
-    metrics = [r.evaluate() for r in (run, again)]
-    pd.testing.assert_frame_equal(*metrics, check_exact=True)
+    pd.testing.assert_frame_equal(run.evaluate(), again.evaluate(), check_exact=True)
 
 
 def test_other_seed_other_run(run):
@@ -105,6 +103,7 @@ def test_history(run):
         ({"scoring": "off"}, []),
         ({"scoring": "static"}, [2]),
         ({"scorer": "oracle"}, [2, 3, 4]),
+        ({"scoring": "static", "scorer": "shuffled"}, [2]),
         ({"scoring_end": 2}, [2]),
     ],
 )
@@ -125,7 +124,7 @@ def test_best_epoch(run):
     """The model returned is that of the best epoch on the validation pairs."""
     looked = run.history["valid MRR"].dropna()
     assert run.best_epoch == looked.idxmax()
-    figures = evaluate(run.model, run.graphs, run.graphs.valid, run.config.replace(candidates="all"), only="joint")
+    figures = run.evaluate(run.graphs.valid, candidates="all").loc["joint"]
     assert figures["MRR"].mean() == pytest.approx(looked.max())
     assert train(selection="last").best_epoch == 6
 
