@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from pmf_minimal.baselines.registry import SYSTEMS, build, find, published
-from pmf_minimal.baselines.system import System
 from scipy.stats import entropy
 from torch.nn.functional import normalize
 from toys import random_pair, same, tiny
 
 import pmf_minimal
 from pmf_minimal.baselines import eva, mclea, meaformer, mmea, msnea, transe, umaea
+from pmf_minimal.baselines.registry import SYSTEMS, build, find, published
+from pmf_minimal.baselines.system import System
 from pmf_minimal.config import PRESETS, PMFConfig
 from pmf_minimal.datasets.synthetic import generate
 from pmf_minimal.runs import checkpoints
