@@ -131,10 +131,11 @@ class PMFConfig(ModelConfig, TrainingConfig, MatchingConfig):
 
     @classmethod
     def from_json(cls, text: str) -> PMFConfig:
-        """The configuration that :meth:`to_json` wrote; a DataError if it is of another version of the package."""
+        """The configuration that :meth:`to_json` wrote; an OtherRun error if it is of another version of the package."""
         values = json.loads(text)
-        check_format(values, "config.json")
-        values.pop("format", None)
+        if "format" in values:
+            check_format(values, "config.json")
+            del values["format"]
         return PRESETS["paper"].replace(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
 
 

@@ -105,10 +105,17 @@ class Training:
                 self.epoch_fraction = number / len(steps)
                 self.schedule.step()
                 self.optimiser.zero_grad(set_to_none=True)
-        means = pd.DataFrame([{n: float(x) for n, x in v.items()} for v in values]).mean()
-        if not math.isfinite(means.get("loss", 0.0)):
-            raise Diverged(f"epoch {self.epoch}: the loss is {means['loss']}; a smaller lr than {config.lr} may help")
-        return {"lr": self.schedule.get_last_lr()[0]} | means.to_dict()
+        rows = [{n: float(x) for n, x in v.items()} for v in values]
+        # Every batch counts: a mean leaves out what is not a number.
+        self._check_finite("the loss of a batch", *(row["loss"] for row in rows))
+        self._check_finite("a weight", *(float(p.detach().abs().max()) for p in self.parameters if p.numel()))
+        return {"lr": self.schedule.get_last_lr()[0]} | pd.DataFrame(rows).mean().to_dict()
+
+    def _check_finite(self, what: str, *values: float) -> None:
+        """End a run that has no result."""
+        for value in values:
+            if not math.isfinite(value):
+                raise Diverged(f"epoch {self.epoch}: {what} is {value}; choose a smaller lr or weight_decay")
 
     def _rebuild(self, done: int) -> None:
         """A new optimiser with a schedule up to the next phase; ``done`` epochs are over."""
@@ -137,6 +144,7 @@ class Training:
                 row = {f"{config.selection} {c}": table[c].mean() for c in ("Hits@1", "MRR")}
             row = distributed.broadcast_from_rank0(row)
             value = row[f"{config.selection} MRR"]
+            self._check_finite(f"{config.selection} MRR", value)
             self.status = f"{config.selection} MRR {value:.3f}"
         self.stale_validations += 1
         if value > self.best_value:

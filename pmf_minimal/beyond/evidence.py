@@ -127,7 +127,7 @@ class EvidenceComparison(Comparison):
     The model's relevance holds the reliability of each feature, so the lengths of the joint embedding's parts are w_i.
     """
 
-    learns = True
+    learns = explains = True
 
     def __init__(self, model: EntityAligner):
         super().__init__(model)
@@ -137,6 +137,10 @@ class EvidenceComparison(Comparison):
 
     def pair_scores(self, left: Tensor, right: Tensor, config: MatchingConfig) -> Evidence:
         return Evidence(left, right, self.temperatures, config.csls_k, config.csls_rounds)
+
+    @classmethod
+    def gives_products(cls, config: MatchingConfig) -> bool:
+        return False
 
     @torch.no_grad()
     def calibrate(self, model: EntityAligner) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,13 +33,13 @@ class InputError(click.ClickException):
 
 def claim(out: Path) -> None:
     """Tells before the work, not after it, that no results can be written there."""
+    from pmf_minimal.errors import NotWritable
+    from pmf_minimal.runs.files import check_new
+
     try:
-        if out.exists():
-            raise InputError(f"{out}: already there; name a new folder with --out, so that no result is lost")
-        out.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryDirectory(dir=out.parent).cleanup()
-    except OSError as error:
-        raise InputError(f"{out}: no folder can be made there ({error.strerror}); name another with --out") from None
+        check_new(out)
+    except NotWritable as error:
+        raise InputError(f"{error} with --out") from None
 
 
 @contextmanager

@@ -13,11 +13,15 @@ from torch import Tensor
 
 from pmf_minimal.errors import DataError
 from pmf_minimal.own.rdf import write_same_as
+from pmf_minimal.own.setup import NO_EVIDENCE
 from pmf_minimal.runs import folder as run_folder
 from pmf_minimal.runs.run import Run
 from pmf_minimal.scale.block_matching import match
 from pmf_minimal.scale.kernels import row_slices
 
+ESTIMATES = (
+    "threshold", "matches", "correct", "wrong", "false_matches", "precision", "precision_low", "precision_high", "recall",
+)  # fmt: skip
 #: An IRI that RDF can name.
 ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:.")
 
@@ -59,9 +63,7 @@ class Alignment:
         comparison = copy.deepcopy(run.model.comparison).cpu()
         self.score = comparison.pair_scores(joint[:n], joint[n:], run.config)
         if not self.score.explains:
-            raise DataError(
-                "graphs of your own are compared by evidence: train with fusion=evidence, as own.settings() has it"
-            )
+            raise DataError(NO_EVIDENCE)
         blank = torch.tensor([uri.startswith("_:") for uri in self.graphs.uris])
         self.free = [~blank[:n], ~blank[n:]]
         self.thresholds = self._thresholds()
@@ -117,7 +119,7 @@ class Alignment:
                     "recall": correct / len(valid),
                 }
             )
-        return pd.DataFrame(rows)
+        return pd.DataFrame(rows, columns=ESTIMATES)
 
     def _alone(self, side: int, valid: Tensor, seeds: Tensor, matches: Tensor) -> np.ndarray:
         """float ``[V]``: the score of the match that each validation pair's entity of a side gets without its counterpart.
@@ -154,10 +156,10 @@ class Alignment:
             | {"known": np.arange(len(pairs)) < len(known), "score": score, "evidence": parts.sum(dim=1)}
             | {f"from {m}": parts[:, k] for k, m in enumerate(list(self.embeddings)[:-1])}
         )
-        steps = self.thresholds.iloc[::-1]  # thresholds rising
-        place = np.searchsorted(steps["threshold"].to_numpy(), score, side="right") - 1
+        steps = self.thresholds.iloc[::-1].astype(float)  # thresholds rising
+        place = np.searchsorted(steps["threshold"].to_numpy(), score, side="right")
         # Surer than any validation pair: what holds at the highest threshold. Less sure than all: nothing is known.
-        table["precision"] = np.where(place >= 0, steps["precision"].to_numpy()[place.clip(0)], np.nan)
+        table["precision"] = np.array([np.nan, *steps["precision"]])[place]
         return table.sort_values(["known", "score"], ascending=False, kind="stable", ignore_index=True)
 
     def save(self, folder: str | Path, model: bool = True) -> None:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from pmf_minimal.baselines.registry import find
 from pmf_minimal.config import PRESETS, PMFConfig
 from pmf_minimal.errors import DataError
 from pmf_minimal.graphs import GraphPair
 from pmf_minimal.scale.block_matching import match
 from pmf_minimal.scale.blockwise import Similarities
+from pmf_minimal.scale.comparison import comparison_class
 
+NO_EVIDENCE = (
+    "graphs of your own are compared by evidence: train with model=pmf and fusion=evidence, as own.settings() has it"
+)
 #: Known pairs: fewer leave hardly three to validate by.
 LEAST = 10
 
@@ -60,15 +65,19 @@ def settings(graphs: GraphPair, **changes) -> PMFConfig:
     Args:
         changes: fields to change; None leaves the field as it is. Iterative learning goes on for half as many epochs as those
             given, unless it is given too.
+
+    Raises:
+        DataError: pairs would not be compared by evidence.
+        ValueError: a value that its field does not have.
     """
     given = {field: value for field, value in changes.items() if value is not None}
     if "epochs" in given:
         given.setdefault("iterative_epochs", given["epochs"] // 2)
-    return (
-        PRESETS["recommended"]
-        .with_modalities(graphs.modalities)
-        .replace(**{"valid_share": 0.3, "candidates": "all"} | given)
-    )
+    config = PRESETS["recommended"].with_modalities(graphs.modalities)
+    config = config.replace(**{"valid_share": 0.3, "candidates": "all"} | given)
+    if not comparison_class(find(config.model).resolve_config(config)).explains:
+        raise DataError(NO_EVIDENCE)
+    return config
 
 
 def split_for_application(graphs: GraphPair, seed: int, valid_share: float) -> GraphPair:

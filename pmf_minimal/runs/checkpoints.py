@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from pmf_minimal.config import PMFConfig
-from pmf_minimal.errors import DamagedFile, DataError, NotWritable, OtherRun
+from pmf_minimal.errors import DamagedFile, NotWritable, OtherRun
 from pmf_minimal.graphs import GraphPair
 from pmf_minimal.runs.files import is_ours, read_json, read_tensors, write_json, write_tensors
 from pmf_minimal.runs.folder import fingerprint
@@ -42,8 +44,7 @@ class Keeper:
         self.run = {"format": FORMAT, "config": json.loads(config.to_json()), "data": fingerprint(graphs)}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            (self.folder / ".writable").touch()
-            (self.folder / ".writable").unlink()
+            TemporaryFile(dir=self.folder).close()
         except OSError as error:
             raise NotWritable(f"{folder}: no place for checkpoints ({error.strerror}); name another folder") from None
 
@@ -51,12 +52,22 @@ class Keeper:
         """Write the state; a kill at any moment leaves the state before or this one.
 
         ``state.json`` names the file of tensors that belongs to it, and takes its place in one move when both are written.
+
+        Raises:
+            NotWritable: the disk is full, or the folder is gone; the state before is as it was.
         """
         tensors, values = capture(training)
         name = f"state-{training.epoch:06d}.safetensors"
         batch = {"batch_size": training.config.batch_size, "accumulation": training.config.accumulation}
-        write_tensors(self.folder / name, tensors)
-        write_json(self.path, self.run | {"tensors": name, "batch": batch, "values": values})
+        try:
+            write_tensors(self.folder / name, tensors)
+            write_json(self.path, self.run | {"tensors": name, "batch": batch, "values": values})
+        except OSError as error:
+            reason = error.strerror or error
+            raise NotWritable(
+                f"{self.folder}: the state after epoch {training.epoch} cannot be written ({reason}); make room, and the "
+                "same command goes on from the state before"
+            ) from None
         for old in self.folder.glob("state-??????.safetensors"):
             if old.name != name and is_ours(old):
                 old.unlink()
@@ -75,18 +86,24 @@ class Keeper:
         for part, what in (("config", "with other settings"), ("data", "on other data")):
             if state.get(part) != self.run[part]:
                 raise OtherRun(f"{self.path}: the state of a run {what}; remove the folder or name another one")
-        try:
+        with self._damage():
             config = PMFConfig.from_json(json.dumps(state["config"])).replace(**state["batch"])
-            training = training_class(graphs, config)
             tensors = read_tensors(self.folder / Path(state["tensors"]).name)
+        training = training_class(graphs, config)
+        with self._damage():
             restore(training, tensors, state["values"])
-        except DataError:
-            raise
-        except Exception as error:  # whatever a damaged file provokes
-            raise DamagedFile(
-                f"{self.path}: not readable as the state of a run ({error}); remove the folder to start anew"
-            ) from None
         return training
+
+    @contextmanager
+    def _damage(self):
+        """Whatever a damaged file provokes is said in one sentence."""
+        try:
+            yield
+        except Exception as error:
+            reason = str(error).splitlines()[-1].strip() if str(error) else type(error).__name__
+            raise DamagedFile(
+                f"{self.path}: not readable as the state of a run ({reason}); remove the folder to start anew"
+            ) from None
 
 
 def capture(training: Training) -> tuple[dict[str, Tensor], dict]:
@@ -112,26 +129,30 @@ def restore(training: Training, tensors: dict[str, Tensor], values: dict) -> Non
 
     if set(values) != {*VALUES, "steps", "rates"}:
         raise ValueError("other values than a run keeps")
-    for name, kind in VALUES.items():
+    for name, kind in (VALUES | {"steps": int, "rates": list}).items():
         if not isinstance(values[name], kind) or isinstance(values[name], bool) != (kind is bool):
             raise ValueError(f"{name} is {values[name]!r}")
+    if not all(isinstance(row, dict) and isinstance(row.get("epoch"), int) for row in values["history"]):
+        raise ValueError("history is not a row for each epoch")
+    if not all(isinstance(rate, int | float) for rate in values["rates"]):
+        raise ValueError(f"rates is {values['rates']!r}")
+    for name in VALUES:
         setattr(training, name, values[name])
-    training.model.load_state_dict(group("model."))
+    for state in ("best.", "model."):  # both have to fit the model
+        training.model.load_state_dict(group(state))
     training.best = {k: v.to(training.graphs.edge_index.device) for k, v in group("best.").items()}
     for name in ROUNDS:
         setattr(training.probation, name, group("probation.")[name].to(training.graphs.edge_index.device))
-    if (
-        len(training.probation.train)
-        and not 0
-        <= int(training.probation.train.min())
-        <= int(training.probation.train.max())
-        < training.graphs.num_nodes
-    ):
-        raise ValueError("pairs that do not exist")
+    for pairs in (training.probation.train, training.probation.candidates):
+        if len(pairs) and not 0 <= int(pairs.min()) <= int(pairs.max()) < training.graphs.num_nodes:
+            raise ValueError("pairs that do not exist")
     moments: dict[int, dict[str, Tensor]] = {}
     for key, tensor in group("optimiser.").items():
         i, name = key.split(".")
         moments.setdefault(int(i), {})[name] = tensor
+    shapes = {i: p.shape for i, p in enumerate(training.parameters)}
+    if not moments or any(x.ndim and x.shape != shapes.get(i) for i, each in moments.items() for x in each.values()):
+        raise ValueError("an optimiser of another model")
     training.optimiser.load_state_dict(training.optimiser.state_dict() | {"state": moments})
     training.schedule.last_epoch, training.epoch_fraction = values["steps"], 1.0
     for parameters, rate in zip(training.optimiser.param_groups, values["rates"], strict=True):

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from uuid import uuid4
 
@@ -30,17 +31,15 @@ def new_folder(folder: Path) -> Iterator[Path]:
     Raises:
         NotWritable: it exists already, or the disk is full; the message says where what was written is.
     """
-    if folder.exists():
-        raise NotWritable(f"{folder}: is there already; name another folder or remove it")
-    sweep(folder)
-    part = folder.with_name(f"{folder.name}.{uuid4().hex[:8]}.part")
+    part = make_part(folder)
     try:
-        part.mkdir(parents=True)
-        (part / MARK).write_text(str(os.getpid()))
         yield part
+        if folder.exists():  # a folder that came meanwhile costs no result
+            raise FileExistsError(0, "it is there already")
         (part / MARK).unlink()
         os.replace(part, folder)
     except OSError as error:
+        (part / MARK).unlink(missing_ok=True)  # nothing sweeps away what is named here
         reason = error.strerror or error
         raise NotWritable(f"{folder}: cannot be written ({reason}); what there is lies in {part}") from None
     except BaseException:
@@ -48,9 +47,42 @@ def new_folder(folder: Path) -> Iterator[Path]:
         raise
 
 
+def make_part(folder: Path) -> Path:
+    """An empty folder beside the one that is to appear, marked as ours.
+
+    Raises:
+        NotWritable: none can be made.
+    """
+    whole = folder.absolute()
+    part = whole.with_name(f"{whole.name}.{uuid4().hex[:8]}.part")
+    try:
+        sweep(whole)
+        part.mkdir(parents=True)
+        (part / MARK).write_text(str(os.getpid()))
+    except OSError as error:
+        reason = error.strerror or error
+        raise NotWritable(f"{folder}: no folder can be made there ({reason}); name a new folder") from None
+    return part
+
+
+def check_new(folder: Path) -> None:
+    """Tell before the work, not after it, that :func:`new_folder` could not make this one.
+
+    Raises:
+        NotWritable: it is there already, or none can be made there.
+    """
+    try:
+        there = folder.exists()
+    except OSError:  # a name that is too long, say; what is wrong with it is told below
+        there = False
+    if there:
+        raise NotWritable(f"{folder}: is there already, and no result shall be lost; name a new folder")
+    shutil.rmtree(make_part(folder), ignore_errors=True)
+
+
 def sweep(folder: Path) -> None:
     """Remove the unfinished folders beside ``folder`` whose process no longer lives."""
-    for part in folder.parent.glob(f"{folder.name}.????????.part") if folder.parent.is_dir() else ():
+    for part in folder.parent.glob(f"{escape(folder.name)}.????????.part") if folder.parent.is_dir() else ():
         with suppress(OSError, ValueError):
             if not _alive(int((part / MARK).read_text())):
                 shutil.rmtree(part, ignore_errors=True)
@@ -83,7 +115,10 @@ def write_json(path: Path, facts: dict) -> None:
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     """A safetensors file, marked as ours, readable for whom the folder is readable."""
     part = path.with_name(path.name + ".part")
-    save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, part, metadata={MARK: "1"})
+    try:
+        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, part, metadata={MARK: "1"})
+    except SafetensorError as error:  # so it calls a full disk
+        raise OSError(str(error)) from None
     mask = os.umask(0)
     os.umask(mask)
     part.chmod(0o666 & ~mask)  # safetensors leaves it to its owner alone

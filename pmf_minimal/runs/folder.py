@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from pmf_minimal.config import PMFConfig
-from pmf_minimal.errors import DamagedFile, OtherRun
+from pmf_minimal.errors import DamagedFile, DataError, OtherRun
 from pmf_minimal.graphs import GraphPair
 from pmf_minimal.runs.files import new_folder, read_json, read_tensors, write_json, write_tensors
 from pmf_minimal.runs.settings import FORMAT, check_format
@@ -69,7 +69,8 @@ def write_model(run: Run, folder: Path, **facts) -> None:
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", "utf-8")
     run.history.to_csv(folder / "history.csv")
     known = {name: getattr(run.graphs, name).tolist() for name in SPLIT}
-    about = {"format": FORMAT, "best_epoch": run.best_epoch, "graphs": fingerprint(run.graphs, image_values=False)}
+    about = {"format": FORMAT, "best_epoch": run.best_epoch, "modalities": run.graphs.modalities}
+    about["graphs"] = fingerprint(run.graphs, image_values=False)
     write_json(folder / "run.json", about | {"images": image_projection(run.graphs).round(5).tolist()} | known | facts)
 
 
@@ -83,21 +84,22 @@ def read(folder: Path, graphs: GraphPair) -> tuple[PMFConfig, dict, dict[str, Te
     check_format(facts, folder / "run.json")
     try:
         config = PMFConfig.from_json(json.dumps(read_json(folder / "config.json")))
-        missing = ", ".join(m for m in config.modalities if m not in graphs.modalities)
+        missing = ", ".join(m for m in facts["modalities"] if m not in graphs.modalities)
         same = facts["graphs"] == fingerprint(graphs, image_values=False)
         same = same and np.allclose(np.array(facts["images"], np.float32), image_projection(graphs), rtol=0, atol=1e-3)
         pairs = [torch.tensor(facts[name], dtype=torch.long).reshape(-1, 2) for name in SPLIT]
         history = pd.read_csv(folder / "history.csv", index_col="epoch")
+        facts["best_epoch"] = int(facts["best_epoch"])
+    except DataError:
+        raise
     except (KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
-        if isinstance(error, DamagedFile | OtherRun):
-            raise
         raise DamagedFile(f"{folder}: not what a run writes ({error}); make the folder again") from None
     if missing:
         raise OtherRun(
             f"{folder}: trained with {missing} too, which these graphs lack; give the same files and features"
         )
     if not same:
-        more = ", ".join(m for m in graphs.modalities if m not in config.modalities)
+        more = ", ".join(m for m in graphs.modalities if m not in facts["modalities"])
         raise OtherRun(
             f"{folder}: trained on other graphs than these{f', without {more}' * bool(more)}; give the same files, or "
             "train anew"

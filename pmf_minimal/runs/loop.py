@@ -45,9 +45,9 @@ def run(
         tune_malloc()
     keeper = None if checkpoint is None else checkpoints.Keeper(checkpoint, config, graphs)
     graphs = graphs.to(where)
-    smaller = memory.shrink_batch(config, graphs, where) if fit_memory else config
     training = keeper.resume(training_class, graphs) if keeper else None
-    training = training or training_class(graphs, smaller)
+    if training is None:
+        training = training_class(graphs, memory.shrink_batch(config, graphs, where) if fit_memory else config)
     # What a notebook writes to stderr counts as a warning when the book is built.
     out = sys.stdout if "ipykernel" in sys.modules else sys.stderr
     bar = tqdm(

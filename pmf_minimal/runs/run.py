@@ -16,7 +16,8 @@ from pmf_minimal.graphs import GraphPair
 from pmf_minimal.model import EntityAligner
 from pmf_minimal.runs import folder as run_folder
 from pmf_minimal.runs import loop
-from pmf_minimal.scale.block_matching import match
+from pmf_minimal.scale.block_matching import check_possible, match
+from pmf_minimal.scale.comparison import comparison_class
 from pmf_minimal.scale.evaluation import candidate_rows, evaluate_model
 from pmf_minimal.training import Training
 
@@ -120,7 +121,8 @@ def fit(
         The run, its model at the best epoch.
 
     Raises:
-        DataError: the graphs have none of the modalities; the checkpoint is of another run; a loss is not finite.
+        DataError: the graphs have none of the modalities; the checkpoint is of another run; a loss is not finite
+            (``Diverged``); the matcher cannot be used for so many entities or such scores.
         ValueError: no such preset, field or device.
     """
     if isinstance(preset, str) and preset not in PRESETS:
@@ -129,6 +131,8 @@ def fit(
     config = find(config.model).resolve_config(config)
     if "train" not in graphs:
         graphs = graphs.split(config.seed, config.train_share, config.valid_share)
+    sides = (len(graphs.test),) * 2 if len(graphs.test) else (graphs.n_left, graphs.n_right)
+    check_possible(config.matching, *sides, comparison_class(config).gives_products(config))
     training = loop.run(Training, graphs, config, device, progress, checkpoint, callback, fit_memory)
     model = training.model
     model.load_state_dict(training.best)

@@ -7,20 +7,20 @@ import math
 from dataclasses import fields
 from pathlib import Path
 
-from pmf_minimal.errors import DataError
+from pmf_minimal.errors import OtherRun
 
 #: Version of the files that a run leaves; raised when one of them changes its meaning.
 FORMAT = 3
 
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
 
-#: Largest count, and largest width of a tensor: beyond them a slip of the keyboard would ask for all memory.
-_COUNT, _WIDTH = 2**31 - 1, 2**16
+#: Largest count, width of a tensor, and rate: beyond them a slip of the keyboard would ask for all memory, or overflow.
+_COUNT, _WIDTH, _RATE = 2**31 - 1, 2**16, 10**9
 _FROM_ONE = "epochs batch_size accumulation evaluate_every iterative_every csls_k patience probation scoring_start"
 _FROM_ZERO = "iterative_epochs csls_rounds scoring_end seed"
 _RANGES = dict.fromkeys(_FROM_ONE.split(), (1, _COUNT)) | dict.fromkeys(_FROM_ZERO.split(), (0, _COUNT))
 _RANGES |= {"dim": (1, _WIDTH), "fanout": (0, _WIDTH)}
-_RANGES |= dict.fromkeys(("weight_decay", "lr", "threshold_factor"), (0, math.inf))
+_RANGES |= dict.fromkeys(("weight_decay", "lr", "threshold_factor"), (0, _RATE))
 _RANGES |= dict.fromkeys(("train_share", "valid_share", "warmup"), (0, 1))
 _RANGES |= dict.fromkeys(("threshold_start", "threshold_max"), (-1, 1))
 _RANGES |= {"temperature": (0.025, math.inf), "clip": (1e-9, math.inf)}
@@ -59,6 +59,8 @@ def _check_modalities(config) -> None:
             raise ValueError(f'{name}={value!r}: give a list of names, such as ["structure", "image"]')
     if not isinstance(config.beta, dict) or not all(_fits(b, float) and b >= 0 for b in config.beta.values()):
         raise ValueError(f"beta={config.beta!r}: give a number of at least 0 for each modality")
+    if "joint" in config.modalities:
+        raise ValueError(f"modalities={list(config.modalities)}: joint is what all of them are together; rename yours")
     chosen = set(config.modalities)
     if not chosen or chosen - config.beta.keys() or len(chosen) < len(config.modalities):
         raise ValueError(f"modalities={list(config.modalities)}: choose among {', '.join(config.beta)}, each once")
@@ -73,12 +75,13 @@ def _fits(value, kind: type) -> bool:
 
 
 def check_format(facts: dict, path: Path | str) -> None:
-    """Whether this package can read what a file of a run says; a file without a version is of this one.
+    """Whether this package can read what a file of a run says; a file without a version is of the first.
 
     Raises:
-        DataError: it is of a newer or an older version.
+        OtherRun: it is of a newer or an older version.
     """
-    found = facts.get("format", FORMAT)
+    found = facts.get("format", 1)
     if found != FORMAT:
-        remedy = "install a newer pmf-minimal" if found > FORMAT else "train again, or use pmf-minimal 0.1"
-        raise DataError(f"{path}: format {found}, and this version reads format {FORMAT}; {remedy}")
+        newer = _fits(found, float) and found > FORMAT
+        remedy = "install a newer pmf-minimal" if newer else "train again, or use pmf-minimal 0.1"
+        raise OtherRun(f"{path}: format {found}, and this version reads format {FORMAT}; {remedy}")

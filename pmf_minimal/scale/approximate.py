@@ -19,16 +19,34 @@ def match(scores: PairScores) -> Tensor:
     """Greedy among the nearest neighbours that an index finds, int64 ``[P, 2]``; CSLS counts, but does not choose them.
 
     Raises:
+        DataError: as for :func:`check_possible`.
+    """
+    check_possible(scores.products)
+    pairs = candidates(scores.left, scores.right)
+    values = torch.cat([scores.pairs(*some.T) for some in pairs.split(CELLS // scores.left.shape[1])])
+    return greedy(pairs, values)
+
+
+def check_possible(products: bool) -> None:
+    """Whether an index can be used.
+
+    Raises:
         DataError: these scores are no products; faiss is not installed.
     """
-    if not scores.products:
+    if not products:
         raise DataError(
             "matching=approximate looks for large dot products, and these pairs are compared in another way: "
             "set similarity=cosine or dot, and fusion to anything but evidence"
         )
-    pairs = candidates(scores.left, scores.right)
-    values = torch.cat([scores.pairs(*some.T) for some in pairs.split(CELLS // scores.left.shape[1])])
-    return greedy(pairs, values)
+    _faiss()
+
+
+def _faiss():
+    try:
+        import faiss
+    except ImportError:
+        raise DataError('approximate matching needs faiss: pip install "pmf-minimal[ann]"') from None
+    return faiss
 
 
 def near_neighbours(left: Tensor, right: Tensor, k: int = 10, probes: int = 32) -> Tensor:
@@ -48,10 +66,7 @@ def near_neighbours(left: Tensor, right: Tensor, k: int = 10, probes: int = 32) 
     Raises:
         DataError: faiss is not installed.
     """
-    try:
-        import faiss
-    except ImportError:
-        raise DataError('approximate matching needs faiss: pip install "pmf-minimal[ann]"') from None
+    faiss = _faiss()
     x, y = (v.detach().cpu().float().contiguous().numpy() for v in (left, right))
     # At least 39 vectors to a cell, or faiss warns that its centres mean little.
     cells = max(1, min(int(4 * math.sqrt(len(y))), len(y) // 39))

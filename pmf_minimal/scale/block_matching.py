@@ -22,9 +22,25 @@ def match(scores: PairScores, how: str = "greedy") -> Tensor:
         return approximate.match(scores)
     if not scores.fits_in_block and how in BY_BLOCKS:
         return BY_BLOCKS[how](scores)
-    if how not in BY_BLOCKS:
-        check_dense(*scores.shape, how)
+    check_possible(how, *scores.shape, scores.products)
     return matching.MATCHERS[how](scores.dense)
+
+
+def check_possible(how: str, n: int, m: int, products: bool) -> None:
+    """Whether a matcher can be used for n to m entities, to be asked before the work that ends with it.
+
+    Args:
+        how: name of the matcher.
+        n, m: entities of a side.
+        products: whether their scores are plain products.
+
+    Raises:
+        DataError: as for :func:`match`.
+    """
+    if how == "approximate":
+        approximate.check_possible(products)
+    elif how not in BY_BLOCKS:
+        check_dense(n, m, how)
 
 
 def best_of_each_row(scores: PairScores) -> Tensor:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
+from pmf_minimal.fusion import FUSIONS
 from pmf_minimal.scale.blockwise import PairScores, Similarities
 
 if TYPE_CHECKING:
-    from pmf_minimal.config import MatchingConfig
+    from pmf_minimal.config import MatchingConfig, PMFConfig
     from pmf_minimal.model import EntityAligner
+
+
+def comparison_class(config: PMFConfig) -> type[Comparison]:
+    """The class that compares the joint embeddings of a run with these settings."""
+    return resolve_name(FUSIONS[config.fusion].comparison)
 
 
 class Comparison(nn.Module):
@@ -21,9 +28,10 @@ class Comparison(nn.Module):
 
     Attributes:
         learns: whether :meth:`calibrate` changes anything.
+        explains: whether its scores say what each modality contributes, and how probable a pair is.
     """
 
-    learns = False
+    learns = explains = False
 
     def __init__(self, model: EntityAligner):
         super().__init__()
@@ -31,6 +39,11 @@ class Comparison(nn.Module):
     def pair_scores(self, left: Tensor, right: Tensor, config: MatchingConfig) -> PairScores:
         """Scores of float ``[n, ·]`` against ``[n', ·]`` joint embeddings."""
         return Similarities(left, right, config.similarity, config.csls_k, config.csls_rounds)
+
+    @classmethod
+    def gives_products(cls, config: MatchingConfig) -> bool:
+        """Whether the scores are plain products, as an index of near neighbours needs them."""
+        return config.similarity != "euclidean"
 
     def calibrate(self, model: EntityAligner) -> None:
         """Learn from the validation pairs how reliable what was learnt is; here there is nothing to learn."""

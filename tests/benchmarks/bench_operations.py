@@ -10,9 +10,10 @@ from torch.nn.functional import cross_entropy, normalize
 from torch_geometric.nn import GATConv
 from worlds import BATCH, DIM, MODALITIES, SIDE, graphs, vectors
 
-from pmf_minimal import losses, matching, metrics, relevance
+from pmf_minimal import losses, matching, relevance
 from pmf_minimal.encoders import DiagonalGATConv, LinearEncoder, Neighbours
 from pmf_minimal.scale import approximate, block_matching, blockwise
+from pmf_minimal.scale.evaluation import evaluate_scores
 
 ROUNDS, TAU = 3, 0.05  # the shortest counts
 
@@ -164,7 +165,7 @@ def test_ranks(clock, kind):
 
     def ours():
         s = blockwise.Similarities(left, right, csls_rounds=1)
-        return [metrics.hits_and_mrr(*blockwise.count_better_and_tied(side, pairs, pairs))["MRR"] for side in (s, s.T)]
+        return [evaluate_scores(side, pairs, pairs)["MRR"] for side in (s, s.T)]
 
     def textbook():
         s = left @ right.T

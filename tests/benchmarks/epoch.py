@@ -45,7 +45,7 @@ def alignment_products(training):
 def modality_products(training):
     """The same for an epoch of L_CM."""
     graphs, d, shapes = training.graphs, training.config.dim, []
-    for batch in training._entities(torch.Generator()):
+    for batch in training.plan.entity_batches(torch.Generator()):
         rows = sum(map(len, batch))
         for x in graphs.features.values():
             shapes += [(rows, x.shape[1], d), (d, rows, x.shape[1])]
@@ -117,7 +117,7 @@ def main():
         training._train(torch.Generator().manual_seed(number))
 
     def relate(number):
-        for batch in training._entities(torch.Generator().manual_seed(number)):
+        for batch in training.plan.entity_batches(torch.Generator().manual_seed(number)):
             loss = training.model.total_loss(training.model.losses(None, batch))
             loss.backward()
             torch.nn.utils.clip_grad_norm_(training.parameters, config.clip)
@@ -126,8 +126,8 @@ def main():
 
     rows = []
     for stage, epoch, shapes, steps, scorings in (
-        ("L_CKG and scoring", align, alignment_products(training), len(training._batches(torch.Generator())), 1),
-        ("L_CM", relate, modality_products(training), len(training._entities(torch.Generator())), 0),
+        ("L_CKG and scoring", align, alignment_products(training), len(training._steps(torch.Generator())), 1),
+        ("L_CM", relate, modality_products(training), len(training.plan.entity_batches(torch.Generator())), 0),
     ):
         counts = pd.Series(shapes).value_counts()
         print(f"\n{stage}: products [n, k] x [k, m]")

@@ -9,23 +9,25 @@ import sys
 import torch
 from worlds import peak, seconds, vectors
 
-from pmf_minimal import metrics, relevance
-from pmf_minimal.scale import block_matching, blockwise
+from pmf_minimal import relevance
+from pmf_minimal.scale.block_matching import match
+from pmf_minimal.scale.blockwise import Similarities
+from pmf_minimal.scale.evaluation import evaluate_scores
 
 WIDTH = 64  # narrow, so that what does not grow with the width is seen
 
 
 def evaluate(left, right):
     pairs = torch.arange(0, len(left), 10)  # a tenth of the entities
-    s = blockwise.Similarities(left, right)
-    return [metrics.hits_and_mrr(*blockwise.count_better_and_tied(side, pairs, pairs)) for side in (s, s.T)]
+    s = Similarities(left, right)
+    return [evaluate_scores(side, pairs, pairs) for side in (s, s.T)]
 
 
 OPERATIONS = {
     "relevance": relevance.best_match,
     "evaluation": evaluate,
-    "greedy": lambda left, right: block_matching.match(blockwise.Similarities(left, right)),
-    "CSLS, then greedy": lambda left, right: block_matching.match(blockwise.Similarities(left, right, csls_rounds=1)),
+    "greedy": lambda left, right: match(Similarities(left, right)),
+    "CSLS, then greedy": lambda left, right: match(Similarities(left, right, csls_rounds=1)),
 }
 
 

@@ -22,7 +22,7 @@ from worlds import machine
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-STORED = ROOT / "pmf_minimal" / "data" / "speed.json"
+STORED = ROOT / "pmf_minimal" / "experiments" / "stored" / "speed.json"
 SIZES = (1000, 2000, 4000, 8000, 16_000, 32_000, 64_000, 100_000)
 
 

@@ -39,7 +39,7 @@ def main():
     for name, config in RUNS.items():
         for seed in range(args.seeds):
             run = fit(graphs, config.replace(seed=seed))
-            joint = run.evaluate().loc["joint"].loc["joint"]
+            joint = run.evaluate().loc["joint"]
             share = run.history["frozen image"].iloc[-1]
             results += [
                 {"run": name, "direction": direction, "seed": seed, "frozen pictures": share, **values}

@@ -69,7 +69,7 @@ def test_train(run, root, tmp_path):
     assert matches["score"].is_monotonic_decreasing and matches["left_name"][0].startswith("entity ")
     assert list(pd.read_csv(out / "history.csv")["epoch"]) == [1, 2, 3, 4]
     assert json.loads((out / "config.json").read_text())["dim"] == 8
-    assert load_file(out / "model.safetensors")["encoders.structure.entities"].shape == (63, 8)
+    assert load_file(out / "model.safetensors")["_encoders.0.entities"].shape == (63, 8)
     assert second.exit_code == 0
     for name in ("metrics.json", "matches.csv", "history.csv"):
         assert (out / name).read_text() == (tmp_path / "b" / name).read_text()
@@ -127,7 +127,7 @@ def fails(result, *says):
         (["nowhere/xx"], "unknown data set 'nowhere/xx'; known are emoji/fr_en"),
         (["dbp15k/zh_en"], "--root"),
         (["toy/a_b", "--root", "no folder"], "no such folder; toy/a_b is expected there"),
-        (["toy/a_b", "--preset", "best"], "unknown preset 'best'; known are paper, released"),
+        (["toy/a_b", "--preset", "best"], "unknown preset 'best'; known are paper, released, quick, recommended"),
         (["toy/a_b", "--set", "epochs"], "write FIELD=VALUE"),
         (["toy/a_b", "--set", "epoch=3"], "no such field of the configuration: epoch"),
         (["toy/a_b", "--set", "fusion=nonsense"], "fusion='nonsense': choose one of weights, keep, none"),

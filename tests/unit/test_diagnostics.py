@@ -100,9 +100,9 @@ def test_added_pairs_are_counted_and_judged():
     rounds = [row for row in history if row.get("added")]
     assert [row["epoch"] for row in rounds] == [10, 12]
     assert measures["added"] == sum(row["added"] for row in rounds)
-    assert all(row["right"] <= row["judged"] <= row["added"] for row in rounds)
+    assert all(row["correct"] <= row["judged"] <= row["added"] for row in rounds)
     # Of what both count, test pairs, it finds the same.
-    assert all(row["added correct"] <= row["right"] for row in rounds)
+    assert all(row["added correct"] <= row["correct"] for row in rounds)
     assert 0.2 < measures["precision added"] < 1
 
 
@@ -128,4 +128,4 @@ def test_what_each_step_brings_and_what_would_be_frozen():
     rounds = [row for row in history if row.get("added")]
     assert len(rounds) == 2
     assert measures["added"] == rounds[-1]["added"] < sum(row["added"] for row in rounds)
-    assert measures["precision added, worst"] == min(row["right"] / row["judged"] for row in rounds)
+    assert measures["precision added, worst"] == min(row["correct"] / row["judged"] for row in rounds)

@@ -16,6 +16,7 @@ from pmf_minimal.matching import greedy
 from pmf_minimal.runs.run import fit
 from pmf_minimal.scale import approximate, block_matching, memory
 from pmf_minimal.scale.blockwise import Similarities
+from pmf_minimal.scale.sampling import sample_neighbourhood
 from pmf_minimal.training import Training
 
 ROOT = Path(__file__).parents[2]
@@ -72,19 +73,24 @@ def star_and_path():
     return Neighbours(torch.tensor(edges).T, 13)
 
 
+def around(graph, rows, fanout, hops, generator):
+    """Entities drawn, and the edges among them as positions in that list."""
+    return sample_neighbourhood(graph.rowptr, graph.edge_index[1], torch.tensor(rows), fanout, hops, generator)
+
+
 def test_neighbours_of_some():
     graph, g = star_and_path(), torch.Generator().manual_seed(0)
     # as many as there are: everything within two hops, and every edge between
-    nodes, among = graph.around(torch.tensor([9]), 20, 2, g)
+    nodes, among = around(graph, [9], 20, 2, g)
     assert nodes[0] == 9 and sorted(nodes.tolist()) == list(range(12))
-    edges = {(int(nodes[i]), int(nodes[j])) for i, j in among.edge_index.T}
+    edges = {(int(nodes[i]), int(nodes[j])) for i, j in among.T}
     assert edges == {(i, j) for i, j in graph.edge_index.T.tolist() if 12 not in (i, j)}
     # fewer: two of the star's ten at most, other ones each time, and always an edge's mirror image
     seen = set()
     for _ in range(40):
-        nodes, among = graph.around(torch.tensor([0]), 2, 1, g)
+        nodes, among = around(graph, [0], 2, 1, g)
         assert nodes[0] == 0 and len(nodes) <= 3
-        edges = {(int(nodes[i]), int(nodes[j])) for i, j in among.edge_index.T}
+        edges = {(int(nodes[i]), int(nodes[j])) for i, j in among.T}
         assert edges == {(j, i) for i, j in edges} and all((i, i) in edges for i in nodes.tolist())
         seen |= set(nodes.tolist())
     assert seen == set(range(10))
@@ -93,7 +99,10 @@ def test_neighbours_of_some():
 def test_all_neighbours_drawn_are_all_neighbours():
     """Values and gradients of the rows asked for are those of the whole graph."""
     edges = torch.randint(40, (2, 60), generator=torch.Generator().manual_seed(1))
-    whole, drawn = (StructureEncoder(edges, 40, 4, torch.Generator().manual_seed(0), fanout=k) for k in (0, 50))
+    whole, drawn = (
+        StructureEncoder(edges, 40, 4, torch.Generator().manual_seed(0), sampler, 50)
+        for sampler in (None, sample_neighbourhood)
+    )
     rows, weight = torch.tensor([3, 17, 31]), torch.randn(3, 4)
     results = []
     for encoder in (whole, drawn):

@@ -5,10 +5,11 @@ import math
 import pandas as pd
 import pytest
 import torch
-from pmf_minimal.evaluation import evaluate
 from toys import random_pair, same, tiny
 
 from pmf_minimal.config import PRESETS
+from pmf_minimal.errors import Diverged
+from pmf_minimal.model import PMF
 from pmf_minimal.runs.run import fit
 from pmf_minimal.scale.schedules import learning_rate
 from pmf_minimal.training import Training
@@ -43,8 +44,7 @@ def test_same_seed_same_run(run):
         torch.equal(a, b)
         for a, b in zip(run.model.state_dict().values(), again.model.state_dict().values(), strict=True)
     )
-    metrics = [r.evaluate() for r in (run, again)]
-    pd.testing.assert_frame_equal(*metrics, check_exact=True)
+    pd.testing.assert_frame_equal(run.evaluate(), again.evaluate(), check_exact=True)
 
 
 def test_other_seed_other_run(run):
@@ -105,6 +105,7 @@ def test_history(run):
         ({"scoring": "off"}, []),
         ({"scoring": "static"}, [2]),
         ({"scorer": "oracle"}, [2, 3, 4]),
+        ({"scoring": "static", "scorer": "shuffled"}, [2]),
         ({"scoring_end": 2}, [2]),
     ],
 )
@@ -125,16 +126,80 @@ def test_best_epoch(run):
     """The model returned is that of the best epoch on the validation pairs."""
     looked = run.history["valid MRR"].dropna()
     assert run.best_epoch == looked.idxmax()
-    figures = evaluate(run.model, run.graphs, run.graphs.valid, run.config.replace(candidates="all"), only="joint")
+    figures = run.evaluate(run.graphs.valid, candidates="all").loc["joint"]
     assert figures["MRR"].mean() == pytest.approx(looked.max())
     assert train(selection="last").best_epoch == 6
 
 
+STILL = dict(lr=0.0, patience=2, evaluate_every=1, fusion="none", freezing="off")  # nothing is learnt, no score counts
+
+
 def test_early_stopping():
-    """No gain any more, since nothing is learnt: stops after `patience` looks, but not before the last scoring."""
-    run = train(lr=0.0, epochs=40, patience=2, scoring="off", evaluate_every=1)
-    assert len(run.history) == 5 and run.best_epoch == 1  # scoring_end is 4
+    """No gain any more: stops after `patience` validations, but not before the last scoring, which is in epoch 4."""
+    run = train(**STILL, epochs=40)
+    assert list(run.history.index) == [1, 2, 3, 4, 5] and run.best_epoch == 1
     assert len(train(lr=0.0, epochs=12, patience=2, selection="last").history) == 12
+
+
+def test_where_nothing_is_scored_nothing_holds_back_the_stop():
+    assert list(train(**STILL, epochs=40, scoring="off", scoring_end=30).history.index) == [1, 2, 3]
+
+
+def test_each_phase_stops_by_itself():
+    """Iterative learning starts although the first phase stopped early, and has its own patience."""
+    run = train(**STILL, epochs=20, scoring="off", iterative_epochs=8, iterative_every=1, probation=1)
+    assert list(run.history.index) == [1, 2, 3, 21, 22] and run.best_epoch == 1
+    assert run.history["added"].notna().tolist() == [False] * 3 + [True] * 2
+
+
+def test_iterative_learning_goes_on_from_the_best_state(monkeypatch):
+    changes = dict(epochs=30, lr=0.5, patience=3, evaluate_every=1, scoring="off", iterative_epochs=4)
+    training = Training(random_pair().split(0), tiny(**changes))
+    while training.epoch < 30:
+        training.step()
+    assert len(training.history) < 30 and training.best_epoch < training.history[-1]["epoch"]
+    best = {k: v.clone() for k, v in training.best.items()}
+    assert not all(torch.equal(v, best[k]) for k, v in training.model.state_dict().items())
+    seen, begin = [], training.model.begin_epoch
+
+    def watch(*arguments):
+        seen.append({k: v.clone() for k, v in training.model.state_dict().items()})
+        begin(*arguments)
+
+    monkeypatch.setattr(training.model, "begin_epoch", watch)
+    training.step()
+    assert training.history[-1]["epoch"] == 31 and all(torch.equal(v, best[k]) for k, v in seen[0].items())
+
+
+@pytest.mark.parametrize("name", ["lr", "weight_decay"])
+@pytest.mark.parametrize("selection", ["valid", "last"])
+def test_what_is_not_finite_has_no_result(name, selection):
+    with pytest.raises(Diverged, match=r"^epoch [1-6]: .* is (nan|inf); choose a smaller lr or weight_decay$"):
+        train(**{name: 1e9}, selection=selection)
+
+
+def test_weights_are_looked_at_after_the_last_step(monkeypatch):
+    """No loss comes after it that would tell."""
+
+    def step(self, closure=None):
+        self.param_groups[0]["params"][-1].data.fill_(float("nan"))
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", step)
+    with pytest.raises(Diverged, match="epoch 1: a weight is nan"):
+        train(epochs=1, batch_size=100, selection="last")
+
+
+def test_one_batch_that_is_not_finite_is_enough(monkeypatch):
+    """Also where the others are: a mean would leave it out."""
+    honest, calls = PMF.total_loss, []
+
+    def total_loss(self, parts):
+        calls.append(1)
+        return honest(self, parts) * (float("inf") if len(calls) == 1 else 1)
+
+    monkeypatch.setattr(PMF, "total_loss", total_loss)
+    with pytest.raises(Diverged, match="epoch 1: the loss of a batch is inf"):
+        train(batch_size=6)
 
 
 def test_accumulation():
