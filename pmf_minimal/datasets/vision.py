@@ -17,12 +17,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from pmf_minimal.errors import DataError
+from pmf_minimal.extras import extra
 from pmf_minimal.training import pick_device
+
+with extra("images"):
+    from PIL import Image, ImageOps
 
 #: Kinds of files that are read; some others that Pillow knows would call outside programs.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")

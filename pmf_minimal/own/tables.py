@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from pmf_minimal.datasets import lines, text, vision
+from pmf_minimal.datasets import lines, text
 from pmf_minimal.datasets.assemble import Side, assemble, bag, display_name, unit
 from pmf_minimal.datasets.images import npy_array, npz_arrays
 from pmf_minimal.errors import (
@@ -252,6 +252,8 @@ def _features(left: Tables, right: Tables, numbers: list[dict[str, int]], networ
     }
     if files:
         x = np.zeros((n, 0), np.float32)
+        from pmf_minimal.datasets import vision  # image files alone need its extra
+
         vectors = vision.features(list(files.values()), network, progress=progress).numpy()
         x = np.zeros((n, vectors.shape[1]), np.float32)
         x[list(files)] = vectors
