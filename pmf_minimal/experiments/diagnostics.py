@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pandas as pd
 import torch
-from scipy.stats import mannwhitneyu, spearmanr
+from scipy.stats import spearmanr
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from pmf_minimal.aligner import Aligner
 from pmf_minimal.beyond.evidence import PRIOR_RELIABILITY, Evidence, match_zscores, would_freeze
 from pmf_minimal.config import PMFConfig
-from pmf_minimal.evaluation import evaluate
+from pmf_minimal.evaluation import candidates, evaluate
+from pmf_minimal.extras import extra
 from pmf_minimal.fusion import fuse
 from pmf_minimal.graphs import GraphPair
 from pmf_minimal.metrics import count_better_and_tied, hits_and_mrr
@@ -20,15 +21,25 @@ from pmf_minimal.scale import blockwise
 from pmf_minimal.scale.blockwise import Similarities
 from pmf_minimal.training import Training, fit
 
+with extra("experiments"):
+    from sklearn.metrics import roc_auc_score
 
-def train_and_measure(graphs: GraphPair, config: PMFConfig, device: str = "cpu") -> tuple[dict, list[dict]]:
+
+def train_and_measure(
+    graphs: GraphPair, config: PMFConfig, device: str = "cpu", readings: dict[str, dict] | None = None
+) -> tuple[dict, list[dict]]:
     """Train with an observer.
+
+    Args:
+        graphs, config, device: as for ``training.fit``.
+        readings: name -> changed settings; the joint embedding is evaluated again by each.
 
     Returns:
         Measures, name -> number or None where there is nothing to measure: ``Hits@1``, ``Hits@10`` and ``MRR`` of the best epoch
         on the test pairs, mean of both directions, for the joint embedding and, as ``Hits@1 image``, of each modality
-        alone; ``best epoch`` and its ``valid MRR``; what :meth:`Observer.measure` and, where pairs are compared by evidence,
-        :func:`step_by_step` give. Then one dict per epoch, see ``Observer.history``.
+        alone; the same by each reading, as ``Hits@1, NAME`` and ``Hits@1, NAME, left to right``; ``Hits@1 char, input`` of the
+        letters alone, without training; ``best epoch`` and its ``valid MRR``; what :meth:`Observer.measure` and, where pairs are
+        compared by evidence, :func:`step_by_step` give. Then one dict per epoch, see ``Observer.history``.
     """
     observer = Observer(graphs)
     run = fit(graphs, config, device, progress=False, callback=observer)
@@ -41,6 +52,16 @@ def train_and_measure(graphs: GraphPair, config: PMFConfig, device: str = "cpu")
         for metric, value in row.items():
             name = metric if embedding == "joint" else f"{metric} {embedding}"
             measures[name] = measures.get(name, 0.0) + float(value) / 2
+    for reading, changes in (readings or {}).items():
+        found = evaluate(run.model, run.graphs, run.graphs.test, config.replace(**changes), only="joint").droplevel(0)
+        for metric, both in found.items():
+            measures |= {f"{metric}, {reading}": both.mean()} | {
+                f"{metric}, {reading}, {d}": v for d, v in both.items()
+            }
+    if "char" in run.model.modalities:
+        x = run.graphs.features["char"]
+        s, rows, _ = candidates(x, run.graphs, run.graphs.test, config.replace(similarity="cosine", csls_rounds=0))
+        measures["Hits@1 char, input"] = _both_ways(s, rows)
     if run.model.temperatures is not None:
         measures |= step_by_step(run.model, run.graphs, config.csls_k)
     return {k: None if pd.isna(v) else float(v) for k, v in measures.items()}, observer.history
@@ -103,7 +124,7 @@ class Observer:
           half of the frozen ones that was frozen first, over the other half, and over the rest; ``order``: its rank
           correlation (Spearman) with the time of freezing. For images, since bags of words share no vocabulary;
         * ``added``, ``precision added``: pairs of iterative learning, and the share of right ones among those that can be judged;
-          ``precision added, worst``: the same in the worst round;
+          ``precision added, worst`` and ``last``: the same in the worst and in the last round;
         * where the truth is known ``AUC m``, ``AUC m, pairs``, ``AUC m, input``: how well the scores, the smaller score of a pair,
           and the best cosine of the input features tell relevant features (pairs) from others; ``precision m``, ``recall m`` of
           what is frozen; and as ``precision m, input`` and so on of those whose best cosine is below the threshold of the best F1.
@@ -113,6 +134,7 @@ class Observer:
         if rounds:
             out["added"] = self.added
             out["precision added"] = sum(row["right"] for row in rounds) / sum(row["judged"] for row in rounds)
+            out["precision added, last"] = rounds[-1]["right"] / rounds[-1]["judged"]
             out["precision added, worst"] = min(row["right"] / row["judged"] for row in rounds)
         for m, w in self.relevance.items():
             present = graphs.presence(m).cpu()
@@ -209,5 +231,4 @@ def auc(score: Tensor, good: Tensor) -> float:
     """Probability that a good one scores higher than another one, ties half; NaN where either kind is missing."""
     if good.all() or not good.any():
         return float("nan")
-    u = mannwhitneyu(score[good].double(), score[~good].double()).statistic
-    return float(u / (good.sum() * (~good).sum()))
+    return float(roc_auc_score(good.cpu(), score.cpu()))
