@@ -28,7 +28,7 @@ class InputError(click.ClickException):
 
 def claim(out: Path) -> None:
     """Tells before the work, not after it, that no results can be written there."""
-    from pmf_minimal.scale.run_folder import part_of
+    from pmf_minimal.runs.folder import part_of
 
     try:
         if out.exists():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -120,15 +119,8 @@ def _tuning(card: dict, table) -> int:
 
 def _write(out: Path, tables: dict) -> None:
     """The tables in a new folder, which appears when all of them are there."""
-    from pmf_minimal.scale.run_folder import part_of
+    from pmf_minimal.runs.files import new_folder
 
-    try:
-        part = part_of(out)
+    with new_folder(out) as part:
         for name, table in tables.items():
             table.to_csv(part / name, index=False)
-        os.replace(part, out)
-    except OSError as error:
-        raise InputError(
-            f"{out}: cannot be written ({error.strerror}); the runs are in the cache, the same command with another --out "
-            "makes the tables again"
-        ) from None

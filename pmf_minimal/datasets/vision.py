@@ -20,9 +20,8 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from pmf_minimal.errors import DataError
-from pmf_minimal.extras import extra
-from pmf_minimal.training import pick_device
+from pmf_minimal.errors import DataError, extra
+from pmf_minimal.scale.device import pick_device
 
 with extra("images"):
     from PIL import Image, ImageOps

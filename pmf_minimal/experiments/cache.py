@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pmf_minimal.errors import DataError, DataWarning
-from pmf_minimal.extras import extra
+from pmf_minimal.errors import DataError, DataWarning, extra
+from pmf_minimal.runs.files import write_json
 
 with extra("experiments"):
     from filelock import SoftFileLock, Timeout
@@ -73,17 +72,8 @@ def write(file: Path, result: dict) -> None:
     Raises:
         DataError: there is no room for it, or no right to write it.
     """
-    part = file.with_suffix(".part")
     try:
-        with part.open("w", encoding="utf-8") as stream:
-            json.dump(result, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(part, file)
-        if hasattr(os, "O_DIRECTORY"):  # the name too; Windows has no such call
-            folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-            os.fsync(folder)
-            os.close(folder)
+        write_json(file, result)
     except OSError as error:
         raise DataError(
             f"{file}: cannot be written ({error.strerror}); what was run before is kept, the same command goes on"

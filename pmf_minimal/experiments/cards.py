@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import product
 from pathlib import Path
 
-from pmf_minimal.aligner import find
+from pmf_minimal.baselines.registry import find
 from pmf_minimal.config import PRESETS, PMFConfig
 from pmf_minimal.errors import DataError
 from pmf_minimal.experiments import measures
@@ -75,7 +75,7 @@ def cells(card: dict, more: bool = False) -> list[RunSpec]:
         for dataset in card["datasets"] + (card.get("more_datasets", []) if more else [])
         for variant, config in _configs(card).items()
         for seed in range(card["seeds"])
-        if is_synthetic(dataset) or config.scoring != "oracle"
+        if is_synthetic(dataset) or config.scorer != "oracle"
     ]
 
 

@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
-from pmf_minimal.aligner import find
+from pmf_minimal.baselines.registry import find
 from pmf_minimal.datasets import load
 from pmf_minimal.graphs import GraphPair
 

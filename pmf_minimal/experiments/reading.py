@@ -11,8 +11,7 @@ import textwrap
 from pathlib import Path
 
 from pmf_minimal.config import PRESETS
-from pmf_minimal.errors import DataError
-from pmf_minimal.extras import extra
+from pmf_minimal.errors import DataError, extra
 
 with extra("experiments"):
     import jsonschema

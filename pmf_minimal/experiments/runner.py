@@ -17,17 +17,16 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from pmf_minimal.aligner import find
+from pmf_minimal.baselines.registry import find
 from pmf_minimal.config import PMFConfig
-from pmf_minimal.errors import DataError
+from pmf_minimal.errors import DataError, extra
 from pmf_minimal.experiments import cache as files
 from pmf_minimal.experiments.diagnostics import train_and_measure
 from pmf_minimal.experiments.fingerprints import data_fingerprint, fingerprint, graphs_of
 from pmf_minimal.experiments.fingerprints import key as name_of
 from pmf_minimal.experiments.splits import shipped_split
-from pmf_minimal.extras import extra
 from pmf_minimal.graphs import GraphPair
-from pmf_minimal.training import pick_device
+from pmf_minimal.scale.device import pick_device
 
 with extra("experiments"):
     import cpuinfo

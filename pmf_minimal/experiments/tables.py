@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from pmf_minimal.errors import DataError
+from pmf_minimal.errors import DataError, extra
 from pmf_minimal.experiments import measures
 from pmf_minimal.experiments.judging import judge, summary
 from pmf_minimal.experiments.reading import read_file
-from pmf_minimal.extras import extra
+from pmf_minimal.runs.files import move_into_place
 
 with extra("experiments"):
     import yaml
@@ -165,4 +164,4 @@ def _replace(path: Path, text: str) -> None:
     """A file is there with its old content or with the new one, never with a part."""
     part = path.with_name(path.name + ".part")
     part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+    move_into_place(part, path)

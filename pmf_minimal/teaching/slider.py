@@ -12,7 +12,7 @@ import math
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from pmf_minimal.extras import extra
+from pmf_minimal.errors import extra
 from pmf_minimal.teaching.drawing import DASHES, LEFT, WIDTH, Line, axes, bar, picture
 from pmf_minimal.teaching.markup import Markup, face, fill, join
 

@@ -10,8 +10,7 @@ import pytest
 from bookfiles import ROOT
 from packaging.requirements import Requirement
 
-from pmf_minimal.errors import DataError
-from pmf_minimal.extras import extra
+from pmf_minimal.errors import DataError, extra
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
@@ -85,13 +84,9 @@ HEAVY += ("cpuinfo", "filelock", "rdflib", "faiss", "distributed")
 
 def test_the_package_alone_trains_and_aligns():
     code = """
-from pmf_minimal.config import PRESETS
-from pmf_minimal.datasets import load
-from pmf_minimal.evaluation import evaluate
-from pmf_minimal.scale import run_folder
-from pmf_minimal.training import fit
-run = fit(load("emoji/fr_en"), PRESETS["recommended"].replace(dim=8, epochs=2, iterative_epochs=0), progress=False)
-print(len(run_folder.matches(run)), len(evaluate(run.model, run.graphs, run.graphs.test, run.config)))
+import pmf_minimal as pmf
+run = pmf.fit(pmf.load("emoji/fr_en"), dim=8, epochs=2, iterative_epochs=0, progress=False)
+print(len(run.matches()), len(run.evaluate()))
 """
     done = without(*HEAVY, code=code)
     assert done.returncode == 0, done.stderr
