@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pmf_minimal.cli.data import InputError, claim, user_errors
+from pmf_minimal.cli.data import InputError, user_errors
 
 # Whatever needs PyTorch is imported where it is used: --help answers at once.
 
@@ -49,7 +49,8 @@ def experiment(cards, more, tune, cache, jobs, dask, root, device, out, store):
         runner.check((cell for _, _, grid in plans for cell in grid), jobs, device, root)
         if out is not None:
             stack.enter_context(files.exclusive(out.with_name(f"{out.name}.lock"), str(out)))
-            claim(out)
+            if out.exists():
+                raise InputError(f"{out}: already there; name a new folder with --out, so that no result is lost")
         differ, tables = 0, {}
         for name, card, grid in plans:
             click.echo(f"{card['title']}: {len(grid)} runs")

@@ -35,7 +35,7 @@ def shipped_split(graphs: GraphPair, file: Path, seed: int, valid_share: float) 
         if not (0 <= pair[0] < graphs.n_left <= pair[1]):
             raise UnknownId(f"{file}:{line}: {left}, {right} is no pair of entities of {graphs.name}; is it its split?")
         pairs.append(pair)
-    pairs, test = torch.tensor(pairs), torch.tensor((table["split"] == "test").tolist())
+    pairs, test = torch.tensor(pairs), torch.tensor((table["split"] == "test").tolist(), dtype=torch.bool)
     train = pairs[~test]
     if not len(train) or not test.any():
         raise EmptyFile(

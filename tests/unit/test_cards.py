@@ -142,7 +142,7 @@ def rule(**sides):
         (rule(same=["a | frozen imag", 0.5]), "no run has 'frozen imag'"),
         (rule(more="a", less="b", datasets=["synthetic/claen"]), "no data set 'synthetic/claen'"),
         (
-            {"datasets": ["emoji/fr_en"], "variants": {"a": {}, "b": {"scoring": "oracle"}}},
+            {"datasets": ["emoji/fr_en"], "variants": {"a": {}, "b": {"scorer": "oracle"}}},
             "'b' scores by the known truth",
         ),
         ({"history": ["frozen imag"]}, "history: no run has 'frozen imag'"),
@@ -230,7 +230,7 @@ def test_stored_runs_are_not_lost():
 
 
 def test_oracle_only_where_the_truth_is_known():
-    oracle = [cell.dataset for cell in cards.cells(cards.read("ablations")) if cell.config.scoring == "oracle"]
+    oracle = [cell.dataset for cell in cards.cells(cards.read("ablations")) if cell.config.scorer == "oracle"]
     assert "emoji/fr_en" not in oracle and "emoji/fr_en+hard" in oracle
 
 

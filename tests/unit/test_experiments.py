@@ -39,7 +39,7 @@ CARD = {
 @pytest.fixture
 def grid():
     return [
-        RunSpec("emoji/fr_en+hard", v, TINY.replace(**c)) for v, c in (("PMF", {}), ("oracle", {"scoring": "oracle"}))
+        RunSpec("emoji/fr_en+hard", v, TINY.replace(**c)) for v, c in (("PMF", {}), ("oracle", {"scorer": "oracle"}))
     ]
 
 
@@ -53,8 +53,8 @@ def test_a_row_holds_everything(grid, tmp_path):
     row = table.iloc[1]
     assert 0 <= row["Hits@1"] <= row["Hits@10"] <= 1 and row["AUC image"] == 1.0
     assert row["precision image"] == row["recall image"] == 1.0
-    config = json.loads(TINY.replace(scoring="oracle").to_json())
-    assert row["config.scoring"] == "oracle" and {f"config.{k}" for k in config} <= set(table.columns)
+    config = json.loads(TINY.replace(scorer="oracle").to_json())
+    assert row["config.scorer"] == "oracle" and {f"config.{k}" for k in config} <= set(table.columns)
     assert torch.__version__ in row["versions"] and "core" in row["machine"]
     assert epochs.groupby("variant").size().tolist() == [4, 4]
     assert {"frozen image", "threshold image", "precision image"} <= set(epochs.columns)
