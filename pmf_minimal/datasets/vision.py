@@ -17,12 +17,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from pmf_minimal.datasets.files import because
-from pmf_minimal.errors import DataError
+from pmf_minimal.errors import DataError, extra
+
+with extra("images"):
+    from PIL import Image, ImageOps
 
 #: Kinds of files that are read; some others that Pillow knows would call outside programs.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")

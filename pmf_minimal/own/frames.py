@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from pmf_minimal.datasets import text, vision
+from pmf_minimal.datasets import text
 from pmf_minimal.datasets.assemble import Side, assemble, bag, display_name, unit
 from pmf_minimal.datasets.escape import printable
 from pmf_minimal.datasets.files import zero_matrix
@@ -198,6 +198,8 @@ def _features(
     pictured = [row for k, tables in enumerate(both) for row in rows(tables.images, k)]
     if pictured:
         paths = [path for tables in both for path in tables.images.values()]
+        from pmf_minimal.datasets import vision  # image files alone need its extra
+
         vectors = vision.features(paths, network, device, progress).numpy()
         x = zero_matrix(n, vectors.shape[1], "images")
         x[pictured] = vectors

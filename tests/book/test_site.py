@@ -16,7 +16,7 @@ from pagechecks import broken_links, jumps, parse, too_wide, without_alt_text
 from pipeline_map import BOXES
 from recomputed import FIGURES
 
-from pmf_minimal.teaching.slider import HEIGHT, TOP
+from pmf_minimal.teaching.drawing import HEIGHT, TOP
 
 PAGES = [f"{file}.html" for file in toc_files()]
 each_page = pytest.mark.parametrize("page", PAGES)

@@ -1,7 +1,7 @@
 """Each chapter as Colab runs it: the package is not installed, the folder is empty, there is no clone of the repository.
 
 A fresh virtual environment stands in for Colab. It sees Jupyter's kernel and what the package declares to need, with
-what those need, but neither `pmf_minimal` nor its optional extras; `google.colab` is a fake; and the package's wheel,
+what those need, and the libraries of figures and experiments, but neither `pmf_minimal` nor its other extras; `google.colab` is a fake; and the package's wheel,
 built here, is what the first cell installs. Nothing is fetched: pip has no index.
 """
 
@@ -29,6 +29,8 @@ pytestmark = [
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 BROUGHT = ["pip", "ipykernel", "ipywidgets", *PROJECT["dependencies"]]
+# Colab has these too: what the chapters' figures and experiments need.
+BROUGHT += [*PROJECT["optional-dependencies"]["book"], *PROJECT["optional-dependencies"]["experiments"]]
 EXTRAS = [*PROJECT["optional-dependencies"]["rdf"], *PROJECT["optional-dependencies"]["images"]]
 
 
