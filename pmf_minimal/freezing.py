@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 
 def threshold(scorings: int, start: float = 0.1, factor: float = 1.2, maximum: float = 0.9) -> float:
-    """Threshold delta of the next scoring: it starts low and is multiplied at every scoring (A.4).
-
-    Args:
-        scorings: how many scorings there were before.
-        start, factor, maximum: first value, growth, and where growth ends.
-
-    Returns:
-        min(maximum, start · factor ** scorings)
-    """
+    """Threshold delta after so many scorings, min(maximum, start · factor ** scorings): it starts low and grows (A.4)."""
     return min(maximum, start * factor**scorings)
+
+
+@dataclass(frozen=True)
+class ThresholdSchedule:
+    """Threshold of each modality at each scoring."""
+
+    start: float
+    factor: float
+    maximum: float
+    grows: tuple[str, ...] | None = None  #: modalities whose threshold grows; the others stay at ``start`` (row 2)
+
+    def __call__(self, modality: str, scorings: int) -> float:
+        """delta of a modality after so many scorings."""
+        grows = self.grows is None or modality in self.grows
+        return threshold(scorings if grows else 0, self.start, self.factor, self.maximum)
 
 
 def active(relevance: Tensor) -> Tensor:
@@ -24,11 +33,7 @@ def active(relevance: Tensor) -> Tensor:
 
     Eq. (6)  FREEZE(e_i^m) = 0 (stop gradient) if w_i^m = 0, else 1
 
-    Args:
-        relevance: float ``[N]``, scores of one modality.
-
-    Returns:
-        bool ``[N]``: F of Eq. (5); before the first scoring F is True for every entity.
+    From scores float ``[N]`` of one modality: bool ``[N]``, F of Eq. (5). Before the first scoring F is True everywhere.
     """
     return relevance > 0
 
@@ -38,35 +43,34 @@ def freeze(embedding: Tensor, active: Tensor) -> Tensor:
 
     Eq. (5)  F_m^t = FREEZE(W_m^t, G_m^t)
 
-    The values stay. They can still change, because other entities train the weights that compute them.
-
-    Args:
-        embedding: float ``[N, d]``, output of an encoder.
-        active: bool ``[N]``.
-
-    Returns:
-        float ``[N, d]``, equal to ``embedding``; its gradient reaches active rows only.
+    The values float ``[N, d]`` stay; the gradient reaches the rows that are active (bool ``[N]``) only. Values can still
+    change, because other entities train the weights that compute them.
     """
     return torch.where(active[:, None], embedding, embedding.detach())
 
 
-def shuffle_scores(relevance: Tensor, present: Tensor, n_left: int, generator: torch.Generator) -> Tensor:
-    """Control: the same scores, given to random entities of the same graph that have the feature.
+class NoFreezing:
+    """Everything trains."""
 
-    As many features are frozen as by the true scores, but which ones carries no information.
+    def embedding(self, h: Tensor, active: Tensor) -> Tensor:
+        """What the losses see of the embeddings ``[n, d]``."""
+        return h
 
-    Args:
-        relevance: float ``[N]``.
-        present: bool ``[N]``.
-        n_left: where the right graph begins.
-        generator: source of randomness, on the CPU.
+    def counted(self, active: Tensor, mask: Tensor) -> Tensor:
+        """bool ``[n]``: whose own row of a loss counts."""
+        return mask
 
-    Returns:
-        float ``[N]``.
-    """
-    dealt = torch.zeros_like(relevance)
-    for offset, side in ((0, present[:n_left]), (n_left, present[n_left:])):
-        rows = torch.nonzero(side).ravel() + offset
-        order = torch.randperm(len(rows), generator=generator).to(rows.device)
-        dealt[rows] = relevance[rows[order]]
-    return dealt
+
+class GradientFreezing(NoFreezing):
+    """Eq. (6): a frozen feature passes no gradient on."""
+
+    def embedding(self, h: Tensor, active: Tensor) -> Tensor:
+        return freeze(h, active)
+
+
+#: ``PMFConfig.freezing`` -> policy.
+FREEZING = {
+    "gradient": GradientFreezing(),
+    "row": "pmf_minimal.beyond.released:ROW_FREEZING",
+    "off": NoFreezing(),
+}

@@ -2,108 +2,28 @@
 
 All vectors have unit length, so every similarity is at most 1/tau and exp(similarity - 1/tau) at most 1: the sums below cannot
 overflow, and no maximum has to be searched first. Losses are means per anchor, so that their proportion does not
-depend on the batch.
+depend on the batch. A loss is named by a tuple: ``("image",)``, ``("joint",)``, ``("cross", "image", "relation")``.
 """
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-
-def _similarities(a: Tensor, b: Tensor, temperature: float, without_self: bool = False) -> Tensor:
-    """exp(a_i · b_j / tau - 1/tau), ``[n, n']``, for rows of unit length; 0 on the diagonal if ``without_self``.
-
-    The product is taken in the vectors' own precision, all that follows at least in float32.
-    """
-    if a.dtype == torch.bfloat16:
-        shifted = (a @ b.T).float().sub_(1).div_(temperature)
-    else:
-        shifted = torch.addmm(a.new_tensor(-1 / temperature), a, b.T, alpha=1 / temperature)
-    # In place: the n x n' matrix is by far the largest thing in a step.
-    if without_self:
-        shifted.fill_diagonal_(-torch.inf)
-    return shifted.exp_()
+from pmf_minimal.scale.kernels import sums_of_exp, sums_of_exp_among
 
 
-#: From this many similarities on, the gradient of their sums is taken by hand.
-LARGE = 2**22
-#: Rows of them that stay in the processor's cache meanwhile.
-ROWS = 128
-
-
-def _sums(a: Tensor, b: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-    """Sums of :func:`_similarities` over each row ``[n]`` and each column ``[n']``."""
-    if len(a) * len(b) <= LARGE or torch.compiler.is_compiling():
-        similarities = _similarities(a, b, temperature)
-        return similarities.sum(dim=1), similarities.sum(dim=0)
-    return _Sums.apply(a, b, temperature)
-
-
-def _own_sums(a: Tensor, temperature: float) -> Tensor:
-    """Sum over each row of how similar it is to the others, ``[n]``."""
-    if len(a) ** 2 <= LARGE or torch.compiler.is_compiling():
-        return _similarities(a, a, temperature, without_self=True).sum(dim=1)
-    return _OwnSums.apply(a, temperature)
-
-
-def _factors(similarities: Tensor, rows: Tensor, columns: Tensor, dtype: torch.dtype):
-    """Blocks of (rows_i + columns_j) · similarities_ij, which nobody ever sees as a whole."""
-    # A GPU prefers one large piece; there the matrix has room.
-    step = ROWS if similarities.device.type == "cpu" else len(similarities)
-    for start in range(0, len(similarities), step):
-        block = slice(start, start + step)
-        yield block, (rows[block, None] + columns).mul_(similarities[block]).to(dtype)
-
-
-class _Sums(torch.autograd.Function):
-    """:func:`_sums` with a backward that passes once over the matrix, where autograd does so for each operation."""
-
-    @staticmethod
-    def forward(ctx, a, b, temperature):
-        similarities = _similarities(a, b, temperature)
-        ctx.save_for_backward(a, b, similarities)
-        ctx.temperature = temperature
-        return similarities.sum(dim=1), similarities.sum(dim=0)
-
-    @staticmethod
-    def backward(ctx, rows, columns):
-        a, b, similarities = ctx.saved_tensors
-        d_a, d_b = torch.empty_like(a), torch.zeros_like(b)
-        for block, factors in _factors(similarities, rows, columns, a.dtype):
-            torch.mm(factors, b, out=d_a[block])
-            d_b.addmm_(factors.T, a[block])
-        return d_a / ctx.temperature, d_b / ctx.temperature, None
-
-
-class _OwnSums(torch.autograd.Function):
-    """:func:`_own_sums`; the matrix is symmetric, so one product gives what autograd needs two for."""
-
-    @staticmethod
-    def forward(ctx, a, temperature):
-        similarities = _similarities(a, a, temperature, without_self=True)
-        ctx.save_for_backward(a, similarities)
-        ctx.temperature = temperature
-        return similarities.sum(dim=1)
-
-    @staticmethod
-    def backward(ctx, rows):
-        a, similarities = ctx.saved_tensors
-        d_a = torch.empty_like(a)
-        for block, factors in _factors(similarities, rows, rows, a.dtype):
-            torch.mm(factors, a, out=d_a[block])
-        return d_a / ctx.temperature, None
-
-
-def _hits(a: Tensor, b: Tensor, temperature: float) -> Tensor:
-    """a_i · b_i / tau - 1/tau, ``[n]``: the diagonal of what :func:`_similarities` takes the exponential of."""
+def log_hits(a: Tensor, b: Tensor, temperature: float) -> Tensor:
+    """a_i · b_i / tau - 1/tau, ``[n]``: the logarithm of the numerator, shifted like the sums of the denominator."""
     precise = torch.promote_types(a.dtype, torch.float32)
     return ((a.to(precise) * b.to(precise)).sum(dim=1) - 1) / temperature
 
 
 def log_matches(left: Tensor, right: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-    """How well each pair of a batch finds each other.
+    """How well the two entities of each pair of a batch find each other.
 
     Eq. (12)  l_CKG(e_i, e_j) = exp(h_i·h_j / tau) / ( exp(h_i·h_j / tau) + sum over negatives k of exp(h_i·h_k / tau) )
 
@@ -111,17 +31,28 @@ def log_matches(left: Tensor, right: Tensor, temperature: float) -> tuple[Tensor
 
     Args:
         left, right: float ``[P, d]``; row p of both is one pair.
-        temperature: tau.
 
     Returns:
         log l_CKG from left to right and from right to left, float ``[P]`` each.
     """
     left, right = normalize(left), normalize(right)
-    rows, columns = _sums(left, right, temperature)
-    own_left, own_right = _own_sums(left, temperature), _own_sums(right, temperature)
-    # log exp(h_i·h_j / tau) without the detour, minus the log of the denominator; both shifted by 1/tau
-    hit = _hits(left, right, temperature)
+    rows, columns = sums_of_exp(left, right, temperature)
+    own_left, own_right = sums_of_exp_among(left, temperature), sums_of_exp_among(right, temperature)
+    hit = log_hits(left, right, temperature)
     return hit - torch.log(rows + own_left), hit - torch.log(columns + own_right)
+
+
+def _joint_log(forth: Tensor, back: Tensor) -> Tensor:
+    return -0.5 * torch.logaddexp(forth, back)
+
+
+def _separate_logs(forth: Tensor, back: Tensor) -> Tensor:
+    return -0.5 * (forth + back)
+
+
+#: ``PMFConfig.symmetric`` -> loss of a pair from log l_CKG of both directions: one log around their sum as printed, or half
+#: of each direction's own -log (row 27).
+SYMMETRIC = {"joint": _joint_log, "separate": _separate_logs}
 
 
 def alignment_loss(left: Tensor, right: Tensor, temperature: float, symmetric: str = "joint") -> Tensor:
@@ -129,18 +60,23 @@ def alignment_loss(left: Tensor, right: Tensor, temperature: float, symmetric: s
 
     Eq. (13)  L_CKG = sum over m in M+, sum over (e_i, e_j) in S of -1/2 log( l_CKG(e_i^m, e_j^m) + l_CKG(e_j^m, e_i^m) )
 
-    Args:
-        left, right: float ``[P, d]``; row p of both is one pair.
-        temperature: tau.
-        symmetric: ``joint`` as printed, or ``separate`` for half of each direction's own -log (row 27).
-
-    Returns:
-        float ``[P]``; the caller takes the mean over pairs and the sum over modalities.
+    Vectors as for :func:`log_matches`; float ``[P]``. The caller takes the mean over pairs and the sum over modalities.
     """
-    forth, back = log_matches(left, right, temperature)
-    if symmetric == "joint":
-        return -0.5 * torch.logaddexp(forth, back)
-    return -0.5 * (forth + back)
+    return SYMMETRIC[symmetric](*log_matches(left, right, temperature))
+
+
+def _both_kinds(hit: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+    # The positive stands in the row and in the column; it is counted once.
+    agreement = hit - torch.log(rows + columns - hit.exp())
+    return agreement, agreement
+
+
+def _one_kind(hit: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+    return hit - torch.log(rows), hit - torch.log(columns)
+
+
+#: ``PMFConfig.cross_modality_negatives`` -> log l_CM of both directions; ``one`` is row 11.
+NEGATIVES = {"both": _both_kinds, "one": _one_kind}
 
 
 def log_agreement(p: Tensor, q: Tensor, temperature: float, negatives: str = "both") -> tuple[Tensor, Tensor]:
@@ -152,20 +88,14 @@ def log_agreement(p: Tensor, q: Tensor, temperature: float, negatives: str = "bo
 
     Args:
         p, q: float ``[B, d]``; row i of both is entity i, in modality p and in modality q.
-        temperature: tau.
         negatives: ``both`` kinds, or only the first ``one`` (row 11).
 
     Returns:
-        log l_CM(e_i^p, e_i^q) and log l_CM(e_i^q, e_i^p), float ``[B]`` each; with both kinds of negatives they are the same.
+        log l_CM(e_i^p, e_i^q) and log l_CM(e_i^q, e_i^p), float ``[B]`` each; with both kinds of negatives the same.
     """
     p, q = normalize(p), normalize(q)
-    rows, columns = _sums(p, q, temperature)
-    hit = _hits(p, q, temperature)
-    if negatives == "one":
-        return hit - torch.log(rows), hit - torch.log(columns)
-    # The positive stands in the row and in the column; it is counted once.
-    agreement = hit - torch.log(rows + columns - hit.exp())
-    return agreement, agreement
+    rows, columns = sums_of_exp(p, q, temperature)
+    return NEGATIVES[negatives](log_hits(p, q, temperature), rows, columns)
 
 
 def modality_loss(
@@ -175,12 +105,8 @@ def modality_loss(
 
     Eq. (11)  L_CM = sum over p != q, sum over e_i of beta_p beta_q ( -log l_CM(e_i^p, e_i^q) )
 
-    Args:
-        p, q, temperature, negatives: as for :func:`log_agreement`.
-        beta_p, beta_q: weights of the two modalities.
-
-    Returns:
-        float ``[B]``; the caller takes the mean over entities and the sum over pairs of modalities and graphs.
+    Vectors as for :func:`log_agreement`; float ``[B]``. The caller takes the mean over entities and the sum over pairs of
+    modalities and graphs.
     """
     forth, back = log_agreement(p, q, temperature, negatives)
     return -beta_p * beta_q * (forth + back)
@@ -189,3 +115,75 @@ def modality_loss(
 def total_loss(cross_modality: Tensor, cross_graph: Tensor) -> Tensor:
     """Eq. (9)  L^t = L_CM^t + L_CKG^t"""
     return cross_modality + cross_graph
+
+
+class CrossGraphLoss(nn.Module):
+    """L_CKG of a batch: for every modality the mean over its pairs of :func:`alignment_loss`.
+
+    A pair takes part in a modality that both of its entities have. With fewer than two such pairs there is nothing to tell
+    apart, and the modality is left out. :meth:`joint` is the same for the joint embedding, which all entities have.
+
+    Shape:
+        h: modality -> float ``[n, d]``; left, right: int64 ``[P]``, positions in these; mask, counted: modality -> bool
+        ``[n]``, which entities have the feature and whose own row counts. Returns name -> scalar.
+
+    Example:
+        >>> h, mask = {"image": torch.eye(4)}, {"image": torch.ones(4, dtype=torch.bool)}
+        >>> left, right = torch.tensor([0, 1]), torch.tensor([2, 3])
+        >>> list(CrossGraphLoss(0.05)(h, left, right, mask, mask))
+        [('image',)]
+    """
+
+    def __init__(self, temperature: float, symmetric: str = "joint"):
+        super().__init__()
+        self.temperature, self.symmetric, self.pair_loss = temperature, symmetric, alignment_loss
+
+    def forward(self, h, left: Tensor, right: Tensor, mask, counted) -> dict[tuple[str, ...], Tensor]:
+        out = {}
+        for m, x in h.items():
+            both = mask[m][left] & mask[m][right]
+            i, j = left[both], right[both]
+            counts = counted[m][i] & counted[m][j]
+            if len(i) > 1 and counts.any():
+                out[m,] = self.pair_loss(x[i], x[j], self.temperature, self.symmetric)[counts].mean()
+        return out
+
+    def joint(self, x: Tensor, left: Tensor, right: Tensor) -> dict[tuple[str, ...], Tensor]:
+        """The loss of joint embeddings ``[n, d']``."""
+        return {("joint",): self.pair_loss(x[left], x[right], self.temperature, self.symmetric).mean()}
+
+
+class CrossModalityLoss(nn.Module):
+    """L_CM of a batch: for every pair of modalities the mean over entities of :func:`modality_loss`, both graphs added.
+
+    Shape:
+        h: modality -> float ``[n, d]``; sides: int64 ``[B]`` and ``[B']``, positions in these of the left and right graph's
+        entities; mask, counted: as for :class:`CrossGraphLoss`. Returns name -> scalar.
+
+    Example:
+        >>> h = {"image": torch.eye(3), "name": torch.eye(3)}
+        >>> mask = {m: torch.ones(3, dtype=torch.bool) for m in h}
+        >>> list(CrossModalityLoss({"image": 1.0, "name": 0.1}, 0.05)(h, [torch.arange(3)], mask, mask))
+        [('cross', 'image', 'name')]
+    """
+
+    def __init__(self, beta: dict[str, float], temperature: float, negatives: str = "both"):
+        super().__init__()
+        self.beta, self.temperature, self.negatives, self.entity_loss = beta, temperature, negatives, modality_loss
+
+    def forward(self, h, sides, mask, counted) -> dict[tuple[str, ...], Tensor]:
+        out = {}
+        for side in sides:
+            for p, q in combinations(h, 2):
+                both = side[mask[p][side] & mask[q][side]]
+                counts = counted[p][both] & counted[q][both]
+                if len(both) > 1 and counts.any():
+                    betas = self.beta[p], self.beta[q]
+                    loss = self.entity_loss(h[p][both], h[q][both], *betas, self.temperature, self.negatives)
+                    name = ("cross", p, q)
+                    out[name] = out.get(name, 0) + loss[counts].mean()
+        return out
+
+
+#: ``PMFConfig.loss_weights`` -> how losses are weighed before they are added up.
+LOSS_WEIGHTS = {"fixed": nn.Identity, "learned": "pmf_minimal.beyond.released:UncertaintyWeighting"}

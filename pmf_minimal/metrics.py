@@ -9,56 +9,42 @@ from torch import Tensor
 TIE = 1e-6
 
 
-def count_better_and_tied(similarity: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
-    """Where the right counterpart stands among the candidates.
+def count_better_and_tied(similarity: Tensor, counterpart: Tensor) -> tuple[Tensor, Tensor]:
+    """At which rank the correct counterpart stands among the candidates.
 
     Args:
         similarity: float ``[n, n']``, entities by candidates.
-        right: int64 ``[n]``, column of each entity's counterpart.
+        counterpart: int64 ``[n]``, column of each entity's counterpart.
 
     Returns:
         int64 ``[n]`` each: how many candidates are better, and how many are as good, the counterpart included.
     """
-    own = similarity.gather(1, right[:, None])
+    own = similarity.gather(1, counterpart[:, None])
     better = (similarity > own + TIE).sum(dim=1)
     equal = (similarity >= own - TIE).sum(dim=1) - better
     return better, equal
 
 
 def hits(better: Tensor, equal: Tensor, n: int) -> Tensor:
-    """Eq. (16)  Hits@n = share of test pairs whose right counterpart ranks in the first n
+    """Eq. (16)  Hits@n = share of test pairs whose counterpart ranks in the first n
 
     The counterpart's rank among its ties is a matter of luck: with b better candidates and t equal ones it is b + 1 to
     b + t, each as likely. So an entity counts the share of those ranks that are at most n.
-
-    Args:
-        better, equal: int64 ``[P]`` from :func:`count_better_and_tied`.
-        n: how many ranks count.
-
-    Returns:
-        scalar in [0, 1].
     """
     return ((n - better).clamp(min=0).minimum(equal) / equal).mean()
 
 
 def mrr(better: Tensor, equal: Tensor) -> Tensor:
-    """Eq. (17)  MRR = mean of 1/rank, the expectation over the order of ties
-
-    Args:
-        better, equal: int64 ``[P]`` from :func:`count_better_and_tied`.
-
-    Returns:
-        scalar in (0, 1].
-    """
+    """Eq. (17)  MRR = mean of 1/rank, the expectation over the order of ties"""
     # mean of 1/(b + 1) … 1/(b + t) is a difference of two harmonic numbers, divided by t
     reciprocal = 1 / torch.arange(1, int((better + equal).max()) + 1, dtype=torch.float64, device=better.device)
     harmonic = torch.cat([reciprocal.new_zeros(1), reciprocal.cumsum(0)])
     return ((harmonic[better + equal] - harmonic[better]) / equal).mean()
 
 
-def evaluate(similarity: Tensor, right: Tensor) -> dict[str, float]:
+def evaluate(similarity: Tensor, counterpart: Tensor) -> dict[str, float]:
     """Hits@1, Hits@10 and MRR of one direction; arguments as for :func:`count_better_and_tied`."""
-    return hits_and_mrr(*count_better_and_tied(similarity, right))
+    return hits_and_mrr(*count_better_and_tied(similarity, counterpart))
 
 
 def hits_and_mrr(better: Tensor, equal: Tensor) -> dict[str, float]:

@@ -2,199 +2,247 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+import copy
+from functools import partial
 from itertools import combinations
+from pkgutil import resolve_name
 
 import torch
 from torch import Tensor, nn
 
-from pmf_minimal import freezing, losses, relevance
-from pmf_minimal.aligner import Aligner, register
-from pmf_minimal.beyond import evidence
-from pmf_minimal.config import RELEASED, PMFConfig
-from pmf_minimal.fusion import fuse
-from pmf_minimal.graphs import DataError, GraphPair
+from pmf_minimal.config import RELEASED, MatchingConfig, PMFConfig
+from pmf_minimal.encoders import MISSING, LinearEncoder, StructureEncoder
+from pmf_minimal.errors import DataError
+from pmf_minimal.freezing import FREEZING, active
+from pmf_minimal.fusion import FUSIONS, fuse
+from pmf_minimal.graphs import GraphPair
+from pmf_minimal.losses import LOSS_WEIGHTS, CrossGraphLoss, CrossModalityLoss, total_loss
+from pmf_minimal.relevance import SCORERS, SCORING_CANDIDATES
+from pmf_minimal.scale.blockwise import PairScores
+from pmf_minimal.scale.sampling import sample_neighbourhood
 
 
-def _compiled(function, config: PMFConfig):
-    # Batches differ in size, since not every entity has every modality: one code for all sizes.
-    return torch.compile(function, dynamic=True) if config.compile else function
+def policy(choices: dict, name: str):
+    """The policy of that name; one that is no part of the paper is registered by its import path and loaded here."""
+    return resolve_name(choices[name]) if isinstance(choices[name], str) else choices[name]
 
 
-@register("pmf")
-class PMF(Aligner):
-    """Progressive modality freezing for one pair of graphs.
+class EntityAligner(nn.Module):
+    """A model for one pair of graphs: an embedding of every entity in every modality, and a joint one.
+
+    As it stands it counts all modalities alike; a model adds its losses and, if it has them, weights and encoders of its own.
 
     Args:
-        graphs: the pair; the model learns a vector for each of its entities and serves no other graphs.
+        graphs: the pair, with its split; the model learns a vector for each of its entities and serves no other graphs.
         config: every choice.
 
     Raises:
-        DataError: the graphs have none of the modalities, or scoring by an oracle has no truth to look at.
+        DataError: the graphs have none of the modalities.
 
     Attributes:
-        modalities: those of the configuration that the graphs have.
-        present: modality -> float ``[N]``, 1 where the feature takes part at all.
-        relevance: modality -> float ``[N]``, w of the last scoring; presence before the first.
-        active: modality -> bool ``[N]``, F of Eq. (5).
+        modalities: those of the configuration that the graphs have and the model can use.
+        masks: modality -> bool ``[N]``, which features take part at all.
+        relevance: modality -> float ``[N]``, w of the last scoring; the mask before the first, or where nothing is scored.
+        active: modality -> bool ``[N]``, F of Eq. (5), False where a feature is frozen.
+        generator: source of the initial values, then of an epoch's random draws; on the CPU.
     """
 
-    title = "PMF"
-    ablated = "scores, freezing, fusion by relevance and L_CM"
-    published = RELEASED
+    #: How tables and figures call it; what ``config.ablate`` takes away; the modalities that it can use, None for all;
+    #: and what its authors' code sets, where our training has a field for it.
+    title, ablated, uses, published = "", "", None, {}
 
     def __init__(self, graphs: GraphPair, config: PMFConfig):
-        if config.scoring == "oracle" and "relevant" not in graphs:
+        super().__init__()
+        self.graphs, self.config = graphs, config
+        usable = [m for m in config.modalities if self.uses is None or m in self.uses]
+        self.modalities = tuple(m for m in usable if m in graphs.modalities)
+        if not self.modalities:
+            raise DataError(f"{graphs.name} has none of {', '.join(usable)}; it has {', '.join(graphs.modalities)}")
+        self.generator = torch.Generator().manual_seed(config.seed)
+        # A list, since names of modalities are free and a module's are not.
+        self._encoders = nn.ModuleList(self.encoder(m) for m in self.modalities)
+        self.missing, self.fusion = policy(MISSING, config.missing)(), FUSIONS[config.fusion]
+        here = torch.stack([graphs.presence(m).cpu() for m in self.modalities])
+        given = {m: graphs.features[m].cpu() for m in self.modalities if m in graphs.features}
+        self.fillings = self.missing.fillings(given, dict(zip(self.modalities, here, strict=True)), self.generator)
+        here = here if self.missing.masks else torch.ones_like(here)
+        self.register_buffer("_masks", here, persistent=False)
+        self.register_buffer("_relevance", here.float())
+        self.register_buffer("_active", here.clone())
+        self.comparison = resolve_name(self.fusion.comparison)(self)
+
+    def _apply(self, fn, recurse: bool = True):
+        """The graphs move to another device with the model."""
+        super()._apply(fn, recurse)
+        self.graphs = copy.copy(self.graphs).apply(lambda x: x.to(self._masks.device))
+        self.fillings = {m: x.to(self._masks.device) for m, x in self.fillings.items()}
+        return self
+
+    def _by_modality(self, rows) -> dict[str, Tensor]:
+        return dict(zip(self.modalities, rows, strict=True))
+
+    encoders = property(lambda self: self._by_modality(self._encoders), doc="modality -> its encoder")
+    masks = property(lambda self: self._by_modality(self._masks), doc="modality -> bool [N]")
+    relevance = property(lambda self: self._by_modality(self._relevance), doc="modality -> float [N]")
+    active = property(lambda self: self._by_modality(self._active), doc="modality -> bool [N]")
+
+    def encoder(self, modality: str) -> nn.Module:
+        """A new encoder, called with the features ``[N, d_m]`` and the rows asked for; gives ``[len(rows), d]``."""
+        graphs, config = self.graphs, self.config
+        if modality == "structure":
+            sampler = partial(sample_neighbourhood, fanout=config.fanout) if config.fanout else None
+            return StructureEncoder(graphs.edge_index.cpu(), graphs.num_nodes, config.dim, self.generator, sampler)
+        once = modality == "relation" and not config.relation_counts
+        return LinearEncoder(graphs.features[modality].shape[1], config.dim, self.generator, binary=once)
+
+    @classmethod
+    def resolve_config(cls, config: PMFConfig) -> PMFConfig:
+        """The configuration without what this model does not have."""
+        return config.replace(scoring="off", freezing="off", fusion="none", cross_modality="off", loss_weights="fixed")
+
+    def begin_epoch(self, epoch: int, generator: torch.Generator) -> None:
+        """Called before each epoch with its number, from 1, and its source of randomness."""
+        self.generator = generator
+        if "structure" in self.modalities:
+            self.encoders["structure"].generator = generator
+
+    def steps(self, batches: int) -> int:
+        """Steps of an epoch whose seeds make so many batches; more if it is a pass over something larger."""
+        return batches
+
+    def encode(self, rows: Tensor | None = None) -> dict[str, Tensor]:
+        """Eq. (1) for every modality: name -> float ``[N, d]``, or ``[len(rows), d]``."""
+        out = {}
+        for m, encoder in self.encoders.items():
+            features = self.graphs.features.get(m)
+            out[m] = encoder(features if m not in self.fillings else features + self.fillings[m], rows)
+        return out
+
+    def weights(self, embeddings: dict[str, Tensor], rows: Tensor | slice = slice(None)) -> dict[str, Tensor]:
+        """What each modality of the given rows counts in the joint embedding: name -> ``[n]``, 0 if it is missing."""
+        return {m: mask[rows] for m, mask in self.masks.items()}
+
+    def joint(self, embeddings: dict[str, Tensor], rows: Tensor | slice = slice(None)) -> Tensor:
+        """Eq. (8) for the embeddings of the given rows: float ``[n, d · modalities]``."""
+        return fuse(embeddings, self.weights(embeddings, rows))
+
+    @torch.no_grad()
+    def embed(self) -> dict[str, Tensor]:
+        """All embeddings for prediction: every modality, missing features as zero rows, and ``joint``."""
+        h = self.encode()
+        joint = self.joint(h)
+        return {m: x * self.graphs.presence(m)[:, None] for m, x in h.items()} | {"joint": joint}
+
+    def pair_scores(self, left: Tensor, right: Tensor, matching: MatchingConfig) -> PairScores:
+        """Scores of joint embeddings, see :class:`scale.comparison.Comparison`."""
+        return self.comparison.pair_scores(left, right, matching)
+
+    def calibrate(self) -> None:
+        """Learn reliabilities from the validation pairs, if the comparison does so."""
+        self.comparison.calibrate(self)
+
+    def score(self, thresholds: dict[str, float], generator: torch.Generator) -> None:
+        """Measure relevance anew; only PMF does."""
+
+    def losses(
+        self, pairs: Tensor | None, entities: tuple[Tensor, Tensor] | None = None
+    ) -> dict[tuple[str, ...], Tensor]:
+        """Every part of the loss on one batch: name -> scalar, see ``losses``.
+
+        Args:
+            pairs: int64 ``[P, 2]``, seeds for L_CKG, or None.
+            entities: rows ``[B]`` of the left and ``[B']`` of the right graph for L_CM, or None.
+        """
+        raise TypeError(f"{type(self).__name__} has no losses: it cannot be trained")
+
+    def total_loss(self, parts: dict[tuple[str, ...], Tensor]) -> Tensor:
+        """The loss as one number."""
+        return sum(parts.values())
+
+    def frozen_shares(self) -> dict[str, float]:
+        """``frozen <modality>`` -> share of its features that are frozen, among the entities that have one."""
+        here = {m: self.graphs.presence(m) for m in self.modalities}
+        return {f"frozen {m}": float((x & ~self.active[m]).sum() / x.sum().clamp(min=1)) for m, x in here.items()}
+
+
+class PMF(EntityAligner):
+    """Progressive modality freezing for one pair of graphs.
+
+    A DataError if scoring by an oracle has no truth to look at.
+
+    Example:
+        >>> from pmf_minimal.datasets import load
+        >>> model = PMF(load("emoji/fr_en").split(0), PMFConfig(dim=8))
+        >>> {name: tuple(h.shape) for name, h in model.embed().items()}["joint"]
+        (3312, 32)
+    """
+
+    title, ablated, published = "PMF", "scores, freezing, fusion by relevance and L_CM", RELEASED
+
+    def __init__(self, graphs: GraphPair, config: PMFConfig):
+        if config.scoring != "off" and config.scorer == "oracle" and "relevant" not in graphs:
             raise DataError(
-                f"{graphs.name}: which features are relevant is not known here, so scoring='oracle' is impossible"
+                f"{graphs.name}: which features are relevant is not known here, so scorer=oracle is impossible"
             )
         super().__init__(graphs, config)
-        # Kendall et al. (2018): a log-variance for every loss, one per modality, the joint and each pair.
-        names = [*self.modalities, "joint", *("-".join(pair) for pair in combinations(self.modalities, 2))]
-        self.log_variance = nn.ParameterDict({n: nn.Parameter(torch.zeros(())) for n in names})
-        self.log_variance.requires_grad_(config.loss_weights == "learned")
-        if config.fusion == "evidence":
-            self.temperatures = torch.full((len(self.modalities),), config.temperature)
-            for w in self.relevance.values():
-                w.mul_(evidence.PRIOR_RELIABILITY)
-        self._zscores: dict[str, Tensor] = {}
+        self.scorer = policy(SCORERS, config.scorer)(policy(SCORING_CANDIDATES, config.candidates_in_scoring))
+        self.freezing = policy(FREEZING, config.freezing)
+        self.cross_graph = CrossGraphLoss(config.temperature, config.symmetric)
+        self.cross_modality = CrossModalityLoss(config.beta, config.temperature, config.cross_modality_negatives)
+        names = [
+            *((m,) for m in self.modalities),
+            ("joint",),
+            *(("cross", *pq) for pq in combinations(self.modalities, 2)),
+        ]
+        self.weighting = policy(LOSS_WEIGHTS, config.loss_weights)(names)
+        if config.compile:  # batches differ in size, since not every entity has every modality: one code for all sizes
+            self.cross_graph.pair_loss = torch.compile(self.cross_graph.pair_loss, dynamic=True)
+            self.cross_modality.entity_loss = torch.compile(self.cross_modality.entity_loss, dynamic=True)
 
     @classmethod
     def resolve_config(cls, config: PMFConfig) -> PMFConfig:
         return super().resolve_config(config) if config.ablate else config
 
-    @cached_property
-    def alignment_loss(self):
-        """``losses.alignment_loss``, compiled if the configuration says so."""
-        return _compiled(losses.alignment_loss, self.config)
-
-    @cached_property
-    def modality_loss(self):
-        """``losses.modality_loss``, compiled if the configuration says so."""
-        return _compiled(losses.modality_loss, self.config)
-
     def weights(self, embeddings: dict[str, Tensor], rows: Tensor | slice = slice(None)) -> dict[str, Tensor]:
-        """w of Eq. (8) for the given rows: name -> float ``[n]``."""
-        # Plain concatenation takes no notice of what was scored, only of what is there.
-        scores = self.present if self.config.fusion == "none" else self.relevance
-        return {m: w[rows] for m, w in scores.items()}
-
-    def joint(self, embeddings: dict[str, Tensor], rows: Tensor | slice = slice(None)) -> Tensor:
-        """Eq. (8) for the embeddings of the given rows: float ``[n, d · modalities]``."""
-        mode = "weights" if self.config.fusion == "evidence" else self.config.fusion
-        return fuse(embeddings, self.weights(embeddings, rows), mode)
-
-    def calibrate(self, graphs: GraphPair) -> None:
-        if self.temperatures is None:
-            return
-        if not self._zscores:  # of the given features, once for the whole training
-            given = {m: graphs.features[m] for m in self.modalities if m in graphs.features}
-            self._zscores = evidence.match_zscores(given, graphs)
-        found = evidence.calibrate(self.encode(graphs), graphs, self.config.seed, self._zscores)
-        self.temperatures.copy_(found[0])
-        for m, w in found[1].items():
-            self.relevance[m].copy_(w)
+        """w of Eq. (8) for the given rows: name -> ``[n]``."""
+        return {m: self.fusion.weights(w[rows], self.masks[m][rows]) for m, w in self.relevance.items()}
 
     @torch.no_grad()
-    def score(self, graphs: GraphPair, thresholds: dict[str, float], generator: torch.Generator) -> None:
-        """Eq. (2) to (6): measure relevance anew and decide what is frozen from now on.
-
-        Args:
-            graphs: the pair, with its split.
-            thresholds: modality -> delta.
-            generator: source of randomness for the control that deals the scores out at random.
-        """
-        config = self.config
-        for m, h in self.encode(graphs).items():
-            present = graphs.presence(m)
-            if config.scoring == "oracle":
-                w = graphs.relevant[m].float() * present
-            elif config.candidates_in_scoring == "test":
-                unknown = torch.cat([graphs.valid, graphs.test])
-                has = h if config.missing == "bias" else h * present[:, None]
-                w = relevance.score_linked(has, graphs.train, unknown, thresholds[m]) * present
-            else:
-                w = relevance.score(h, present, graphs.n_left, thresholds[m])
-            if config.scoring == "random":
-                w = freezing.shuffle_scores(w, present, graphs.n_left, generator)
-            if not config.thaw:
+    def score(self, thresholds: dict[str, float], generator: torch.Generator) -> None:
+        """Eq. (2) to (6): measure relevance anew, given delta of each modality, and decide what is frozen from now on."""
+        for m, h in self.encode().items():
+            h = self.missing.scored(h, self.graphs.presence(m))
+            w = self.scorer(h, m, self.graphs, thresholds[m], generator)
+            if not self.config.thaw:
                 w = w * self.active[m]
-            self.get_buffer(f"relevance_{m}").copy_(w)
-            self.get_buffer(f"active_{m}").copy_(freezing.active(w))
+            self.relevance[m].copy_(w)
+            self.active[m].copy_(active(w))
 
     def losses(
-        self, graphs: GraphPair, pairs: Tensor | None, entities: tuple[Tensor, Tensor] | None
-    ) -> dict[str, Tensor]:
-        """Every part of Eq. (9) on one batch.
-
-        Args:
-            graphs: the pair.
-            pairs: int64 ``[P, 2]``, seeds for L_CKG, or None.
-            entities: rows ``[B]`` of the left and ``[B']`` of the right graph for L_CM, or None.
-
-        Returns:
-            name -> scalar: a modality or ``joint`` for L_CKG, ``p-q`` for L_CM.
-        """
+        self, pairs: Tensor | None, entities: tuple[Tensor, Tensor] | None = None
+    ) -> dict[tuple[str, ...], Tensor]:
+        """Every part of Eq. (9) on one batch; see :meth:`EntityAligner.losses`."""
         asked = ([] if pairs is None else [*pairs.T]) + ([] if entities is None else [*entities])
         # Only the rows of this batch are encoded, each once.
         rows, where = torch.cat(asked).unique(return_inverse=True)
         parts = where.split([len(a) for a in asked])
-        h = self.encode(graphs, rows)
-        active = {m: f[rows] for m, f in self.active.items()}
-        if self.config.freezing == "gradient":
-            h = {m: freezing.freeze(x, active[m]) for m, x in h.items()}
-        has = {m: torch.ones_like(active[m]) for m in h}
-        if self.config.missing == "mask":
-            has = {m: graphs.presence(m)[rows] for m in h}
+        h = self.encode(rows)
+        trains, mask = ({m: x[rows] for m, x in every.items()} for every in (self.active, self.masks))
+        h = {m: self.freezing.embedding(x, trains[m]) for m, x in h.items()}
         if self.config.dtype == "bfloat16":
             h = {m: x.bfloat16() for m, x in h.items()}
-        # Whose own row of a loss counts. With "row" a frozen feature still is a negative for the others (row 7).
-        counts = active if self.config.freezing == "row" else has
+        counted = {m: self.freezing.counted(trains[m], mask[m]) for m in h}
         out = {}
         if pairs is not None:
-            out |= self._cross_graph(h, has, counts, rows, *parts[:2])
+            out |= self.cross_graph(h, *parts[:2], mask, counted)
+            out |= self.cross_graph.joint(self.joint(h, rows), *parts[:2])
         if entities is not None:
-            for side in parts[-2:]:
-                for name, loss in self._cross_modality(h, has, counts, side).items():
-                    out[name] = out.get(name, 0) + loss
+            out |= self.cross_modality(h, parts[-2:], mask, counted)
         return out
 
-    def _cross_graph(self, h, has, counts, rows, left, right) -> dict[str, Tensor]:
-        config, out = self.config, {}
-        for m, x in h.items():
-            both = has[m][left] & has[m][right]
-            i, j = left[both], right[both]
-            counted = counts[m][i] & counts[m][j]
-            # With fewer than two pairs there is nothing to tell apart.
-            if len(i) > 1 and counted.any():
-                loss = self.alignment_loss(x[i], x[j], config.temperature, config.symmetric)
-                out[m] = loss[counted].mean()
-        joint = self.joint(h, rows)
-        loss = self.alignment_loss(joint[left], joint[right], config.temperature, config.symmetric)
-        out["joint"] = loss.mean()
-        return out
-
-    def _cross_modality(self, h, has, counts, side) -> dict[str, Tensor]:
-        config, out = self.config, {}
-        for p, q in combinations(self.modalities, 2):
-            both = side[has[p][side] & has[q][side]]
-            counted = counts[p][both] & counts[q][both]
-            if len(both) > 1 and counted.any():
-                loss = self.modality_loss(
-                    h[p][both],
-                    h[q][both],
-                    config.beta[p],
-                    config.beta[q],
-                    config.temperature,
-                    config.cross_modality_negatives,
-                )
-                out[f"{p}-{q}"] = loss[counted].mean()
-        return out
-
-    def total_loss(self, parts: dict[str, Tensor]) -> Tensor:
-        """Sum of the losses; with learned weights sum of exp(-s) L + s, s the loss's log-variance (row 12)."""
-        if self.config.loss_weights == "learned":
-            parts = {n: (-self.log_variance[n]).exp() * x + self.log_variance[n] for n, x in parts.items()}
-        cross_modality = [x for n, x in parts.items() if "-" in n]
-        cross_graph = [x for n, x in parts.items() if "-" not in n]
-        return losses.total_loss(sum(cross_modality), sum(cross_graph))
+    def total_loss(self, parts: dict[tuple[str, ...], Tensor]) -> Tensor:
+        """Eq. (9) from the parts, weighed as the configuration has it."""
+        parts = self.weighting(parts)
+        cross_modality = [x for name, x in parts.items() if name[0] == "cross"]
+        cross_graph = [x for name, x in parts.items() if name[0] != "cross"]
+        return total_loss(sum(cross_modality), sum(cross_graph))

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from pmf_minimal.scale.blockwise import Similarities
+from pmf_minimal.graphs import GraphPair
+from pmf_minimal.scale.kernels import best_products
 
 
 @torch.no_grad()
@@ -21,20 +22,16 @@ def best_match(left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
     Eq. (4)  alpha_i^m = max over e_k in E' of cos(h_i^m, h_k^m), and the mirror image for E'
 
     Args:
-        left: float ``[n, d]``, embeddings of one modality, of the entities that have it.
-        right: float ``[n', d]``, those of the other graph.
+        left, right: float ``[n, d]`` and ``[n', d]``, embeddings of one modality, of the entities that have it.
 
     Returns:
         alpha of the left ``[n]`` and of the right entities ``[n']``, in [-1, 1]; -1 where the other graph is empty.
     """
     left, right = normalize(left), normalize(right)
-    alpha_left = left.new_full((len(left),), -1.0)
-    alpha_right = right.new_full((len(right),), -1.0)
-    if len(left) and len(right):
-        # One product serves both directions: rows look right, columns look left.
-        for rows, cosine in Similarities(left, right, "dot"):  # [b, n']
-            alpha_left[rows] = cosine.amax(dim=1)
-            alpha_right = torch.maximum(alpha_right, cosine.amax(dim=0))
+    if not (len(left) and len(right)):
+        return left.new_full((len(left),), -1.0), right.new_full((len(right),), -1.0)
+    # One product serves both directions: the best of each row and the best of each column.
+    alpha_left, alpha_right = best_products(left, right)
     return alpha_left.clamp(-1, 1), alpha_right.clamp(-1, 1)
 
 
@@ -43,13 +40,8 @@ def relevance(alpha: Tensor, threshold: float) -> Tensor:
 
     Eq. (3)  w_i^m = ReLU( (alpha_i^m - delta) / (max_j alpha_j^m - delta) )
 
-    Args:
-        alpha: float ``[n]``, best matches of the entities of one graph.
-        threshold: delta.
-
-    Returns:
-        float ``[n]`` in [0, 1]. Where no alpha exceeds delta the quotient would divide by zero or turn its sign
-        (row 5 of the book's table), so there all scores are 0.
+    From the best matches float ``[n]`` of the entities of one graph, and delta: float ``[n]`` in [0, 1]. Where no alpha
+    exceeds delta the quotient would divide by zero or turn its sign (row 5), so there all scores are 0.
     """
     if len(alpha) == 0 or alpha.max() <= threshold:
         return torch.zeros_like(alpha)
@@ -61,14 +53,8 @@ def score(embedding: Tensor, present: Tensor, n_left: int, threshold: float) -> 
 
     Eq. (2)  W_m = SCORE(G_m, G'_m)
 
-    Args:
-        embedding: float ``[N, d]``.
-        present: bool ``[N]``; entities without the feature are compared with nobody and score 0.
-        n_left: where the right graph begins.
-        threshold: delta.
-
-    Returns:
-        float ``[N]`` in [0, 1], without gradient.
+    From embeddings float ``[N, d]`` and their mask bool ``[N]``, of which the right graph begins at ``n_left``: float ``[N]`` in
+    [0, 1], without gradient. Entities without the feature are compared with nothing and score 0.
     """
     w = embedding.new_zeros(len(embedding))
     left, right = (torch.nonzero(side).ravel() for side in (present[:n_left], present[n_left:]))
@@ -78,23 +64,21 @@ def score(embedding: Tensor, present: Tensor, n_left: int, threshold: float) -> 
     return w
 
 
-def score_linked(embedding: Tensor, train: Tensor, test: Tensor, threshold: float) -> Tensor:
-    """Relevance as the released code takes it (row 4): transductive, it knows who takes part in the test.
+class BestMatch:
+    """Eq. (3) and (4): every feature against all of the other graph."""
 
-    A test entity is compared with the other side's test entities only; a seed with its gold partner, whose cosine
-    serves both; whoever has no pair is never scored and keeps 1.
+    def __call__(
+        self, h: Tensor, modality: str, graphs: GraphPair, threshold: float, generator: torch.Generator
+    ) -> Tensor:
+        """Scores of one modality, float ``[N]``, from its embeddings ``[N, d]``; 0 where the feature is missing."""
+        return score(h, graphs.presence(modality), graphs.n_left, threshold)
 
-    Args:
-        embedding: float ``[N, d]``; zero rows where a feature is missing.
-        train, test: int64 ``[*, 2]``.
-        threshold: delta.
 
-    Returns:
-        float ``[N]`` in [0, 1], without gradient.
-    """
-    h = normalize(embedding.detach())
-    w = h.new_ones(len(h))
-    gold = (h[train[:, 0]] * h[train[:, 1]]).sum(dim=1)
-    for side, alpha in enumerate(best_match(h[test[:, 0]], h[test[:, 1]])):
-        w[torch.cat([train[:, side], test[:, side]])] = relevance(torch.cat([gold, alpha]), threshold)
-    return w
+#: ``PMFConfig.candidates_in_scoring`` -> scorer.
+SCORING_CANDIDATES = {"all": BestMatch(), "test": "pmf_minimal.beyond.released:LINKED_BEST_MATCH"}
+#: ``PMFConfig.scorer`` -> what is made of that scorer.
+SCORERS = {
+    "best_match": lambda scorer: scorer,
+    "shuffled": "pmf_minimal.beyond.controls:Shuffled",
+    "oracle": "pmf_minimal.beyond.controls:Oracle",
+}

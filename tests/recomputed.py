@@ -15,7 +15,8 @@ from pmf_minimal.config import SCALES
 from pmf_minimal.datasets import load
 from pmf_minimal.datasets.faults import corrupt
 from pmf_minimal.experiments import cards
-from pmf_minimal.training import Training, fit
+from pmf_minimal.runs.run import fit
+from pmf_minimal.training import Training
 
 TRAINED, EXACT = 0.02, 0.0006  # all are shown with three decimals
 
@@ -32,7 +33,7 @@ def hits_at_1(s):
 
 def embeddings(run):
     """Modality -> unit vectors [N, d] of a trained model, without the joint ones."""
-    return {m: normalize(h.cpu()) for m, h in run.model.embed(run.graphs).items() if m != "joint"}
+    return {m: normalize(h.cpu()) for m, h in run.model.embed().items() if m != "joint"}
 
 
 def joint_cosines(h, weights, pairs):

@@ -13,11 +13,11 @@ from pathlib import Path
 import click
 import pandas as pd
 import torch
+from pmf_minimal.evaluation import evaluate
 from tqdm import tqdm
 
 from pmf_minimal.config import PRESETS
 from pmf_minimal.datasets import load
-from pmf_minimal.evaluation import evaluate
 from pmf_minimal.experiments.runner import machine
 from pmf_minimal.graphs import GraphPair
 from pmf_minimal.training import fit

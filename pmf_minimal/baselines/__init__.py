@@ -1,1 +1,1 @@
-"""The systems that PMF is compared with, one file each, over the same inputs and encoders: see ``aligner``."""
+"""The systems that PMF is compared with, one file each, over the same inputs and encoders: see ``registry``."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 from torch_geometric.nn import GCNConv
 
-from pmf_minimal.aligner import Aligner, register
+from pmf_minimal.baselines.system import System
 from pmf_minimal.encoders import Neighbours
 from pmf_minimal.graphs import GraphPair
 
@@ -60,8 +60,7 @@ class GCN(nn.Module):
         return h if rows is None else h[rows]
 
 
-@register("eva")
-class EVA(Aligner):
+class EVA(System):
     """The joint embedding is the concatenation of softmax(a)_m · h_m with one trainable a for each modality."""
 
     title = "EVA"
@@ -75,22 +74,22 @@ class EVA(Aligner):
         super().__init__(graphs, config)
         self.raw_weight = nn.Parameter(torch.ones(len(self.modalities)), requires_grad=not config.ablate)
 
-    def encoder(self, modality: str, graphs: GraphPair) -> nn.Module:
+    def encoder(self, modality: str) -> nn.Module:
         if modality == "structure":
-            return GCN(graphs.edge_index.cpu(), graphs.num_nodes, self.config.dim, self.generator)
-        return super().encoder(modality, graphs)
+            return GCN(self.graphs.edge_index.cpu(), self.graphs.num_nodes, self.config.dim, self.generator)
+        return super().encoder(modality)
 
     def weights(self, embeddings: dict[str, Tensor], rows: Tensor | slice = slice(None)) -> dict[str, Tensor]:
         """The same for all entities, 0 where a feature is missing."""
         shares = self.raw_weight.softmax(dim=0)
-        return {m: w * here[rows] for w, (m, here) in zip(shares, self.present.items(), strict=True)}
+        return {m: w * here[rows] for w, (m, here) in zip(shares, self.masks.items(), strict=True)}
 
-    def losses(self, graphs: GraphPair, pairs: Tensor, entities=None) -> dict[str, Tensor]:
+    def losses(self, pairs: Tensor, entities=None) -> dict[tuple[str, ...], Tensor]:
         """NCA loss of each modality and of the joint embedding."""
-        h, rows, left, right = self.batch(graphs, pairs)
+        h, rows, left, right = self.batch(pairs)
         out = {}
         for m, (i, j) in self.pairs_with_modality(rows, left, right).items():
-            out[m] = nca_loss(h[m][i], h[m][j], alpha=5.0 if m == "structure" else 15.0)
+            out[m,] = nca_loss(h[m][i], h[m][j], alpha=5.0 if m == "structure" else 15.0)
         # The joint loss trains the weights alone.
         joint = self.joint({m: x.detach() for m, x in h.items()}, rows)
-        return out | {"joint": nca_loss(joint[left], joint[right], alpha=15.0)}
+        return out | {("joint",): nca_loss(joint[left], joint[right], alpha=15.0)}

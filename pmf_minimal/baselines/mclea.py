@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import kl_div, normalize
 
-from pmf_minimal.aligner import Aligner, register
 from pmf_minimal.baselines.eva import EVA
+from pmf_minimal.baselines.system import System
+from pmf_minimal.beyond.released import UncertaintyWeighting
 from pmf_minimal.graphs import GraphPair
 from pmf_minimal.losses import alignment_loss
 
@@ -51,8 +52,7 @@ def distillation_loss(pupil: tuple[Tensor, Tensor], teacher: tuple[Tensor, Tenso
     return total / 2
 
 
-@register("mclea")
-class MCLEA(Aligner):
+class MCLEA(System):
     """Global weights as EVA has them; contrastive losses, and distillation of the joint embedding into each modality."""
 
     title = "MCLEA"
@@ -62,22 +62,22 @@ class MCLEA(Aligner):
     def __init__(self, graphs: GraphPair, config):
         super().__init__(graphs, config)
         self.raw_weight = nn.Parameter(torch.ones(len(self.modalities)))
-        names = [*self.modalities, "joint", *(f"joint to {m}" for m in self.modalities)]
-        self.log_variance = nn.ParameterDict({n: nn.Parameter(torch.zeros(())) for n in names})
+        names = [*((m,) for m in self.modalities), ("joint",), *(("joint to", m) for m in self.modalities)]
+        self.weighting = UncertaintyWeighting(names)
 
     weights = EVA.weights
 
-    def losses(self, graphs: GraphPair, pairs: Tensor, entities=None) -> dict[str, Tensor]:
+    def losses(self, pairs: Tensor, entities=None) -> dict[tuple[str, ...], Tensor]:
         """L_ICL of each modality and of the joint embedding, L_IAL of each modality."""
-        h, rows, left, right = self.batch(graphs, pairs)
+        h, rows, left, right = self.batch(pairs)
         joint, out = self.joint(h, rows), {}
         for m, (i, j) in self.pairs_with_modality(rows, left, right).items():
-            out[m] = alignment_loss(h[m][i], h[m][j], TEMPERATURE, "separate").mean()
+            out[m,] = alignment_loss(h[m][i], h[m][j], TEMPERATURE, "separate").mean()
             if not self.config.ablate:
-                out[f"joint to {m}"] = SCALE * distillation_loss((h[m][i], h[m][j]), (joint[i], joint[j]), SOFT)
-        out["joint"] = alignment_loss(joint[left], joint[right], TEMPERATURE, "separate").mean()
+                out["joint to", m] = SCALE * distillation_loss((h[m][i], h[m][j]), (joint[i], joint[j]), SOFT)
+        out["joint",] = alignment_loss(joint[left], joint[right], TEMPERATURE, "separate").mean()
         return out
 
-    def total_loss(self, parts: dict[str, Tensor]) -> Tensor:
-        """Sum of exp(-s) L + s with a trained log-variance s for each loss (Kendall et al., 2018)."""
-        return sum((-self.log_variance[n]).exp() * x + self.log_variance[n] for n, x in parts.items())
+    def total_loss(self, parts: dict[tuple[str, ...], Tensor]) -> Tensor:
+        """Sum with a trained log-variance for each loss."""
+        return sum(self.weighting(parts).values())

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
-from pmf_minimal.aligner import Aligner, register
 from pmf_minimal.baselines.eva import EVA
+from pmf_minimal.baselines.system import System
 from pmf_minimal.encoders import LinearEncoder
 from pmf_minimal.fusion import fuse
 from pmf_minimal.graphs import GraphPair
@@ -64,8 +64,7 @@ class ModalityAttention(nn.Module):
         return hidden, received.masked_fill(~has, -torch.inf).softmax(dim=1)
 
 
-@register("meaformer")
-class MEAformer(Aligner):
+class MEAformer(System):
     """The joint embedding weighs each entity's modalities by the attention that they receive."""
 
     title = "MEAformer"
@@ -79,7 +78,7 @@ class MEAformer(Aligner):
 
     def attend(self, h: dict[str, Tensor], rows: Tensor | slice, dropout: float = 0.0) -> tuple[dict, dict]:
         """Modality -> what the transformer makes of its token, and modality -> its weights ``[n]``."""
-        has = torch.stack([here[rows] for here in self.present.values()], dim=1).bool()
+        has = torch.stack([mask[rows] for mask in self.masks.values()], dim=1)
         hidden, weights = self.attention(torch.stack(list(h.values()), dim=1), has, dropout, self.generator)
         return dict(zip(h, hidden.unbind(dim=1), strict=True)), dict(zip(h, weights.unbind(dim=1), strict=True))
 
@@ -88,13 +87,13 @@ class MEAformer(Aligner):
             return self.attend(embeddings, rows)[1]
         return EVA.weights(self, embeddings, rows)
 
-    def losses(self, graphs: GraphPair, pairs: Tensor, entities=None) -> dict[str, Tensor]:
+    def losses(self, pairs: Tensor, entities=None) -> dict[tuple[str, ...], Tensor]:
         """Contrastive losses of the joint embedding, of the tokens that go into the transformer and of what comes out."""
-        h, rows, left, right = self.batch(graphs, pairs)
+        h, rows, left, right = self.batch(pairs)
         hidden, weights = self.attend(h, rows, DROPOUT)
         joint = fuse(h, weights if not self.config.ablate else self.weights(h, rows))
-        out = {"joint": contrast(joint[left], joint[right])}
+        out = {("joint",): contrast(joint[left], joint[right])}
         for m, (i, j) in self.pairs_with_modality(rows, left, right).items():
-            out[m] = contrast(h[m][i], h[m][j])
-            out[f"{m} after attention"] = contrast(hidden[m][i], hidden[m][j])
+            out[m,] = contrast(h[m][i], h[m][j])
+            out[m, "after attention"] = contrast(hidden[m][i], hidden[m][j])
         return out

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, normalize, pad, softplus
 
-from pmf_minimal.aligner import register
 from pmf_minimal.baselines.transe import TransEAligner, UnitEmbedding
 from pmf_minimal.encoders import LinearEncoder
 from pmf_minimal.graphs import GraphPair
@@ -60,7 +59,6 @@ class AttributeEncoder(nn.Module):
         return normalize(self.out(x.flatten(1)).tanh())
 
 
-@register("mmea")
 class MMEA(TransEAligner):
     """Each view has a vector for every entity; a shared one is pulled towards all of them, and seeds towards each other."""
 
@@ -78,35 +76,35 @@ class MMEA(TransEAligner):
         if not config.ablate:
             self.common = UnitEmbedding(graphs.num_nodes, config.dim, self.generator)
 
-    def encoder(self, modality: str, graphs: GraphPair) -> nn.Module:
-        return UnitEmbedding(graphs.num_nodes, self.config.dim, self.generator)
+    def encoder(self, modality: str) -> nn.Module:
+        return UnitEmbedding(self.graphs.num_nodes, self.config.dim, self.generator)
 
     def joint(self, embeddings: dict[str, Tensor], rows: Tensor | slice = slice(None)) -> Tensor:
         return self.common()[rows] if not self.config.ablate else super().joint(embeddings, rows)
 
-    def losses(self, graphs: GraphPair, pairs: Tensor, entities=None) -> dict[str, Tensor]:
+    def losses(self, pairs: Tensor, entities=None) -> dict[tuple[str, ...], Tensor]:
         """Each view's own loss, the pull of the shared vector towards the views, and the seeds' distance."""
-        out = self.translation(graphs)
+        out, graphs = self.translation(), self.graphs
         if "image" in self.modalities:
-            seen = self.present["image"].nonzero().ravel()
+            seen = self.masks["image"].nonzero().ravel()
             # log( 1 + exp |e - tanh(W x)|^2 )
             picture = normalize(self.image_encoder(graphs.features["image"], seen).tanh())
-            out["pictures"] = softplus((self.encoders["image"](rows=seen) - picture).square().sum(dim=1)).mean()
+            out["pictures",] = softplus((self.encoders["image"](rows=seen) - picture).square().sum(dim=1)).mean()
         if "attribute" in self.modalities:
             chosen = torch.randperm(len(self.attribute_triples), generator=self.generator)[:FACTS].to(pairs.device)
             entity, k = self.attribute_triples[chosen].T
             values = graphs.get("numbers")
             said = self.attributes(k, None if values is None else values[entity, k])
-            out["facts"] = softplus((self.encoders["attribute"](rows=entity) - said).square().sum(dim=1)).mean()
-        h, rows, left, right = self.batch(graphs, pairs)
+            out["attributes",] = softplus((self.encoders["attribute"](rows=entity) - said).square().sum(dim=1)).mean()
+        h, rows, left, right = self.batch(pairs)
         if self.config.ablate:
             return out | {
-                m: (h[m][i] - h[m][j]).square().sum(dim=1).mean()
+                (m,): (h[m][i] - h[m][j]).square().sum(dim=1).mean()
                 for m, (i, j) in self.pairs_with_modality(rows, left, right).items()
             }
         shared = self.common()
         for m, view in self.encoders.items():
-            pull = (shared - view()).square().sum(dim=1) * self.present[m]
-            out[f"shared to {m}"] = pull.sum() / self.present[m].sum()
-        out["joint"] = (shared[pairs[:, 0]] - shared[pairs[:, 1]]).square().sum(dim=1).mean()
+            pull = (shared - view()).square().sum(dim=1) * self.masks[m]
+            out["shared to", m] = pull.sum() / self.masks[m].sum()
+        out["joint",] = (shared[pairs[:, 0]] - shared[pairs[:, 1]]).square().sum(dim=1).mean()
         return out

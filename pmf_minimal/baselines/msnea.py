@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 from torch_geometric.utils import softmax
 
-from pmf_minimal.aligner import register
 from pmf_minimal.baselines.transe import TransEAligner, UnitEmbedding
 from pmf_minimal.encoders import LinearEncoder
 from pmf_minimal.graphs import GraphPair
@@ -62,7 +61,6 @@ class AttributeEncoder(nn.Module):
         return torch.zeros(len(held), e.shape[1], device=e.device).index_add(0, entity, share[:, None] * e)
 
 
-@register("msnea")
 class MSNEA(TransEAligner):
     """Entity vectors by TransE, images, and attributes by image-guided attention, in a row."""
 
@@ -76,30 +74,32 @@ class MSNEA(TransEAligner):
         if self.guides:
             self.pictures = LinearEncoder(graphs.features["image"].shape[1], config.dim, self.generator)
 
-    def encoder(self, modality: str, graphs: GraphPair) -> nn.Module:
+    def encoder(self, modality: str) -> nn.Module:
         if modality == "structure":
-            return UnitEmbedding(graphs.num_nodes, self.config.dim, self.generator)
+            return UnitEmbedding(self.graphs.num_nodes, self.config.dim, self.generator)
         if modality == "attribute":
-            return AttributeEncoder(graphs.features["attribute"].shape[1], self.config.dim, self.generator)
-        return super().encoder(modality, graphs)
+            return AttributeEncoder(self.graphs.features["attribute"].shape[1], self.config.dim, self.generator)
+        return super().encoder(modality)
 
-    def encode(self, graphs: GraphPair, rows: Tensor | None = None) -> dict[str, Tensor]:
+    def encode(self, rows: Tensor | None = None) -> dict[str, Tensor]:
+        graphs = self.graphs
         rows = torch.arange(graphs.num_nodes, device=graphs.edge_index.device) if rows is None else rows
         h = {m: self.encoders[m](graphs.features.get(m), rows) for m in self.modalities if m != "attribute"}
         if "attribute" in self.modalities:
             values = graphs.get("numbers")
             # Without an image to go by all attributes count alike.
-            image = normalize(h["image"]) * self.present["image"][rows, None] if self.guides else None
+            image = normalize(h["image"]) * self.masks["image"][rows, None] if self.guides else None
             held = graphs.features["attribute"][rows]
             h["attribute"] = self.encoders["attribute"](held, None if values is None else values[rows], image)
         return {m: h[m] for m in self.modalities}
 
-    def losses(self, graphs: GraphPair, pairs: Tensor, entities=None) -> dict[str, Tensor]:
+    def losses(self, pairs: Tensor, entities=None) -> dict[tuple[str, ...], Tensor]:
         """Contrastive losses of each modality and of the joint embedding; TransE on entity vectors and on images."""
-        h, rows, left, right = self.batch(graphs, pairs)
+        h, rows, left, right = self.batch(pairs)
         out = {
-            m: contrastive_loss(h[m][i], h[m][j]) for m, (i, j) in self.pairs_with_modality(rows, left, right).items()
+            (m,): contrastive_loss(h[m][i], h[m][j])
+            for m, (i, j) in self.pairs_with_modality(rows, left, right).items()
         }
         joint = self.joint(h, rows)
-        out["joint"] = contrastive_loss(joint[left], joint[right])
-        return out | self.translation(graphs)
+        out["joint",] = contrastive_loss(joint[left], joint[right])
+        return out | self.translation()

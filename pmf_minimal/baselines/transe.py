@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from pmf_minimal.aligner import Aligner
+from pmf_minimal.baselines.system import System
 from pmf_minimal.graphs import GraphPair
 
 MARGIN = 1.0
@@ -56,7 +56,7 @@ def translation_loss(relation: Tensor, head: Tensor, tail: Tensor, wrong_head: T
     return (MARGIN + right - wrong).relu().mean()
 
 
-class TransEAligner(Aligner):
+class TransEAligner(System):
     """A model that learns from triples: its epoch has as many steps as the triples make batches."""
 
     uses = ("structure", "attribute", "image")
@@ -71,18 +71,19 @@ class TransEAligner(Aligner):
     def steps(self, batches: int) -> int:
         return max(batches, math.ceil(self.triples / BATCH))
 
-    def translation(self, graphs: GraphPair) -> dict[str, Tensor]:
+    def translation(self) -> dict[tuple[str, ...], Tensor]:
         """TransE loss on random triples: ``triples`` of the entity vectors, ``triples of images`` of ``pictures``, if there are such."""
+        graphs = self.graphs
         chosen = torch.randperm(self.triples, generator=self.generator)[:BATCH].to(graphs.edge_index.device)
         edges = graphs.edge_index[:, chosen]
         ends = torch.cat([edges, corrupt(edges, graphs.n_left, graphs.num_nodes, self.generator)])  # h, t, h', t'
         r, out = self.relations(rows=graphs.edge_type[chosen]), {}
         if "structure" in self.modalities:
             entities = self.encoders["structure"]()
-            out["triples"] = translation_loss(r, *(entities[end] for end in ends))
+            out["triples",] = translation_loss(r, *(entities[end] for end in ends))
         if self.pictures is not None:
-            seen = self.present["image"][ends].all(dim=0)
+            seen = self.masks["image"][ends].all(dim=0)
             if seen.any():
                 images = normalize(self.pictures(graphs.features["image"]))
-                out["triples of images"] = translation_loss(r[seen], *(images[end[seen]] for end in ends))
+                out["triples of images",] = translation_loss(r[seen], *(images[end[seen]] for end in ends))
         return out

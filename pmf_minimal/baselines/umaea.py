@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity, normalize
 
-from pmf_minimal.aligner import register
 from pmf_minimal.baselines.eva import EVA
 from pmf_minimal.baselines.mclea import SOFT, distillation_loss
 from pmf_minimal.baselines.meaformer import DROPOUT, MEAformer, contrast
@@ -43,12 +42,11 @@ class Imagination(nn.Module):
         divergence = 0.5 * (log_variance.exp() + mean**2 - 1 - log_variance).mean()  # from N(0, 1), per coordinate
         rebuilt = (1 - cosine_similarity(self.back(z), x)).mean()
         met = (1 - cosine_similarity(z[has], image[has])).mean() if has.any() else z.sum() * 0
-        return {"image imagined": met, "others rebuilt": rebuilt, "divergence": divergence}, z
+        return {("image imagined",): met, ("others rebuilt",): rebuilt, ("divergence",): divergence}, z
 
 
-@register("umaea")
 class UMAEA(MEAformer):
-    """MEAformer's weights in the losses, global ones in prediction, and from the second stage on an image for everybody."""
+    """MEAformer's weights in the losses, global ones in prediction, and from the second stage on an image for every entity."""
 
     title = "UMAEA"
     ablated = "imagined images in the place of missing ones"
@@ -71,12 +69,12 @@ class UMAEA(MEAformer):
             self.stage.fill_(int(done >= LEARN) + int(done >= USE))
 
     @property
-    def present(self) -> dict[str, Tensor]:
-        present = super().present
-        return present | {"image": torch.ones_like(present["image"])} if self.stage else present
+    def masks(self) -> dict[str, Tensor]:
+        masks = super().masks
+        return masks | {"image": torch.ones_like(masks["image"])} if self.stage else masks
 
-    def encode(self, graphs: GraphPair, rows: Tensor | None = None) -> dict[str, Tensor]:
-        h = super().encode(graphs, rows)
+    def encode(self, rows: Tensor | None = None) -> dict[str, Tensor]:
+        h = super().encode(rows)
         if self.stage:
             seen = self.seen if rows is None else self.seen[rows]
             imagined = self.imagination(self._others(h))
@@ -92,24 +90,24 @@ class UMAEA(MEAformer):
     def weights(self, embeddings: dict[str, Tensor], rows: Tensor | slice = slice(None)) -> dict[str, Tensor]:
         return EVA.weights(self, embeddings, rows)
 
-    def losses(self, graphs: GraphPair, pairs: Tensor, entities=None) -> dict[str, Tensor]:
+    def losses(self, pairs: Tensor, entities=None) -> dict[tuple[str, ...], Tensor]:
         """Those of MEAformer, with a second joint embedding and pairs weighed by attention; in the second stage those of imagination."""
-        h, rows, left, right = self.batch(graphs, pairs)
+        h, rows, left, right = self.batch(pairs)
         hidden, attention = self.attend(h, rows, DROPOUT)
         out = {}
-        for name, weights in (("joint", self.weights(h, rows)), ("joint by attention", attention)):
+        for name, weights in ((("joint",), self.weights(h, rows)), (("joint", "by attention"), attention)):
             joint = fuse(h, weights)
             out[name] = contrast(joint[left], joint[right])
         for m, (i, j) in self.pairs_with_modality(rows, left, right).items():
             # A pair counts as much as the less certain of its sides, 1 on average.
             least = torch.minimum(attention[m][i], attention[m][j]) * len(h)
-            out[m] = contrast(h[m][i], h[m][j], least)
-            out[f"{m} after attention"] = contrast(hidden[m][i], hidden[m][j])
+            out[m,] = contrast(h[m][i], h[m][j], least)
+            out[m, "after attention"] = contrast(hidden[m][i], hidden[m][j])
         if self.stage == 1:
             others = self._others(h)
             parts, drawn = self.imagination.losses(others, h["image"], self.seen[rows], self.generator)
             out |= parts
-            out["imagined images"] = contrast(drawn[left], drawn[right])
+            out["imagined images",] = contrast(drawn[left], drawn[right])
             pupil, teacher = (drawn[left], drawn[right]), (others[left], others[right])
-            out["others to imagined"] = distillation_loss(pupil, teacher, SOFT)
+            out["others to imagined",] = distillation_loss(pupil, teacher, SOFT)
         return out

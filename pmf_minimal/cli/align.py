@@ -58,7 +58,8 @@ def _fresh(out: Path | None) -> Path:
     return out
 
 
-def _tell(alignment, kept, precision, out):
+def _tell(alignment, out):
+    kept, precision = alignment.kept, alignment.precision
     table = alignment.thresholds
     some = table.iloc[[round(k * (len(table) - 1) / 7) for k in range(8)]].drop_duplicates() if len(table) else table
     click.echo(f"\nThresholds, estimated on {len(alignment.graphs.valid)} validation pairs:\n")
@@ -66,9 +67,9 @@ def _tell(alignment, kept, precision, out):
     new = kept[~kept["known"]]
     click.echo(
         f"\nmatches: all above the threshold but the seeds, counted. All else is estimated from the validation pairs alone:"
-        f"\nright, wrong: what their left entities get; false_matches: how many would get a match if their counterpart did not exist,"
-        f"\nthe mean of both sides. Precision = right / (right + wrong + false_matches), as if one entity had no counterpart for each"
-        f"\nthat has one, low and high its 95 % interval; recall = right / validation pairs."
+        f"\ncorrect, wrong: what their left entities get; false_matches: how many would get a match if their counterpart did not exist,"
+        f"\nthe mean of both sides. Precision = correct / (correct + wrong + false_matches), as if one entity had no counterpart for each"
+        f"\nthat has one, low and high its 95 % interval; recall = correct / validation pairs."
         f"\n\n{len(new)} new matches kept for an estimated precision of {precision:.2f}, beside {len(kept) - len(new)} known pairs."
     )
     fits = table[table["precision"] >= precision]
@@ -95,7 +96,8 @@ def _tell(alignment, kept, precision, out):
 )
 @click.option("--seed", default=0, show_default=True, help="Decides validation pairs, initial weights and batches.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
-def align(left, right, features, precision, out, seeds, start, epochs, seed, device):
+@click.option("--checkpoint", type=FILE, help="Keep the state of the run here; after a halt the same command goes on.")
+def align(left, right, features, precision, out, seeds, start, epochs, seed, device, checkpoint):
     """Align two graphs of your own.
 
     LEFT and RIGHT are RDF files (.nt, .ttl) or folders of tables, in UTF-8. The files of a folder, of which only
@@ -130,10 +132,9 @@ def align(left, right, features, precision, out, seeds, start, epochs, seed, dev
     if not seeds and not start:
         raise InputError("give known pairs with --seeds FILE, or --start names or images without any")
     from pmf_minimal import own
-    from pmf_minimal.scale import run_folder
-    from pmf_minimal.training import fit, pick_device
+    from pmf_minimal.runs.run import fit
+    from pmf_minimal.scale.device import pick_device
 
-    precision = 0.9 if precision is None else precision
     out = _fresh(out)
     try:
         pick_device(device)
@@ -149,10 +150,10 @@ def align(left, right, features, precision, out, seeds, start, epochs, seed, dev
     if start:
         click.echo(f"The first pairs are guesses by {start}: some are wrong, and the estimates below are too good.")
     with user_errors():
-        run = fit(graphs, config, device)
-        alignment = own.Alignment(run)
-        kept = run_folder.save_alignment(run, alignment, out, precision)
-    _tell(alignment, kept, precision, out)
+        run = fit(graphs, config, device, checkpoint=checkpoint)
+        alignment = own.Alignment(run, 0.9 if precision is None else precision)
+        alignment.save(out)
+    _tell(alignment, out)
 
 
 @click.command()
@@ -165,12 +166,13 @@ def predict(run, left, right, features, precision, out):
     embeddings.npz: ids, and a row per entity for each modality and for joint.
     """
     from pmf_minimal import own
-    from pmf_minimal.scale import run_folder
+    from pmf_minimal.runs.files import read_json
+    from pmf_minimal.runs.run import load_run
 
     out = _fresh(out)
     with user_errors():
-        found, asked = own.restore(run, _read(left, right, features))
-        alignment = own.Alignment(found)
-        precision = asked if precision is None else precision
-        kept = run_folder.save_prediction(alignment, out, precision)
-    _tell(alignment, kept, precision, out)
+        found = load_run(run, _read(left, right, features))
+        asked = read_json(run / "run.json").get("precision", 0.9)
+        alignment = own.Alignment(found, asked if precision is None else precision)
+        alignment.save(out, model=False)
+    _tell(alignment, out)

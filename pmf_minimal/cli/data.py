@@ -28,7 +28,7 @@ class InputError(click.ClickException):
 
 def claim(out: Path) -> None:
     """Tells before the work, not after it, that no results can be written there."""
-    from pmf_minimal.scale.run_folder import part_of
+    from pmf_minimal.runs.folder import part_of
 
     try:
         if out.exists():
@@ -41,8 +41,7 @@ def claim(out: Path) -> None:
 @contextmanager
 def user_errors():
     """A DataError becomes one sentence; what readers repaired is said once they are done."""
-    from pmf_minimal.datasets.errors import DataWarning
-    from pmf_minimal.graphs import DataError
+    from pmf_minimal.errors import DataError, DataWarning
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", DataWarning)

@@ -36,9 +36,9 @@ for _command in (data, align, predict, experiment):
 )
 @click.option(
     "--preset",
-    default="quick",
+    default="recommended",
     show_default=True,
-    help="Settings to start from: quick, default, paper, released; or published, those of the model's own authors.",
+    help="Settings to start from: recommended, quick, paper, released; or published, those of the model's own authors.",
 )
 @click.option(
     "--set", "changes", multiple=True, metavar="FIELD=VALUE", help="Change a field of the settings; repeatable."
@@ -56,7 +56,10 @@ for _command in (data, align, predict, experiment):
     type=click.Path(path_type=Path),
     help="Keep the state of the training here; after a halt the same command goes on.",
 )
-def train(dataset, model, preset, changes, seed, root, images, vectors, device, out, checkpoint):
+@click.option(
+    "--fit-memory", is_flag=True, help="Begin with batches so small that a step takes half of the free memory."
+)
+def train(dataset, model, preset, changes, seed, root, images, vectors, device, out, checkpoint, fit_memory):
     """Train on DATASET, measure on its test pairs and write the matches.
 
     DATASET is a name such as emoji/fr_en (comes with the package) or dbp15k/zh_en (needs --root).
@@ -64,16 +67,19 @@ def train(dataset, model, preset, changes, seed, root, images, vectors, device, 
     \b
     Writes into the folder of results:
       metrics.json       Hits@1, Hits@10, MRR in both directions, joint and each modality alone
-      matches.csv        one-to-one matches of the test entities: names, score, whether right
+      matches.csv        one-to-one matches of the test entities: names, score, whether correct
       history.csv        losses, thresholds and frozen shares, epoch by epoch
       model.safetensors  the weights of the best epoch, with relevance and frozen features
       config.json        every setting
     """
-    from pmf_minimal.aligner import find, published
+    from pmf_minimal.baselines.registry import find, published
     from pmf_minimal.config import PRESETS
     from pmf_minimal.datasets import load
-    from pmf_minimal.scale import distributed, run_folder
-    from pmf_minimal.training import fit, pick_device
+    from pmf_minimal.runs import folder as run_folder
+    from pmf_minimal.runs.files import read_json
+    from pmf_minimal.runs.run import fit
+    from pmf_minimal.scale import distributed
+    from pmf_minimal.scale.device import pick_device
 
     distributed.init_process_group()
     first = distributed.rank_and_world_size()[0] == 0
@@ -93,15 +99,16 @@ def train(dataset, model, preset, changes, seed, root, images, vectors, device, 
     claim(out)
     if first:
         sizes = f"{len(graphs.train)} seeds, {len(graphs.valid)} validation and {len(graphs.test)} test pairs"
-        click.echo("\n".join([str(graphs), sizes, *graphs.notes]))
+        click.echo("\n".join([str(graphs), sizes, *graphs.get("notes", ())]))
     with user_errors():
-        run = fit(graphs, config, device, progress=first, checkpoint=checkpoint)
+        run = fit(graphs, config, device, progress=first, checkpoint=checkpoint, fit_memory=fit_memory)
     if not first:
         return
     with user_errors():
-        metrics = run_folder.save(run, out)
+        run.save(out)
+        table = run_folder.metrics_table(read_json(out / "metrics.json"))
     click.echo(f"\nTest pairs, epoch {run.best_epoch} (chosen by {config.selection} pairs):\n")
-    click.echo(run_folder.table(metrics).to_string(float_format="{:.3f}".format))
+    click.echo(table.to_string(float_format="{:.3f}".format))
     click.echo(f"\nWritten to {out}")
 
 

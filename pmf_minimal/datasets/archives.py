@@ -8,8 +8,7 @@ import tempfile
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from pmf_minimal.datasets.errors import DamagedFile, DuplicateId, MissingFile, UnsafeArchive
-from pmf_minimal.graphs import DataError
+from pmf_minimal.errors import DamagedFile, DataError, DuplicateId, MissingFile, UnsafeArchive
 
 # Text packs to a fifth, features hardly at all. An archive that grows more than this was made to fill a disk.
 MAX_GROWTH = 100

@@ -9,9 +9,9 @@ from urllib.parse import unquote
 import numpy as np
 import torch
 
-from pmf_minimal.datasets.errors import BadFeatures, DuplicateId, EmptyFile, SharedIds, UnknownId
 from pmf_minimal.datasets.lines import repeated
-from pmf_minimal.graphs import DataError, GraphPair
+from pmf_minimal.errors import BadFeatures, DataError, DuplicateId, EmptyFile, SharedIds, UnknownId
+from pmf_minimal.graphs import GraphPair
 
 
 @dataclass

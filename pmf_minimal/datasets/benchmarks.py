@@ -15,11 +15,11 @@ import torch
 
 from pmf_minimal.datasets import emoji, synthetic, text
 from pmf_minimal.datasets.assemble import assemble, bag, unit
-from pmf_minimal.datasets.errors import DamagedFile, MissingFile, UnknownId
 from pmf_minimal.datasets.faults import corrupt, named_shares
 from pmf_minimal.datasets.images import read_features
 from pmf_minimal.datasets.layout import Parts, read_parts, warn
-from pmf_minimal.graphs import DataError, GraphPair
+from pmf_minimal.errors import DamagedFile, DataError, MissingFile, UnknownId
+from pmf_minimal.graphs import GraphPair
 
 # Of the image features of a file, this share may be of ids that no entity has.
 STRANGE_IMAGES = 0.05
@@ -98,7 +98,7 @@ def load(
 
     Raises:
         DataError: unknown name, no root, two files of image features, and every kind of it that the readers know; see
-            ``pmf_minimal.datasets.errors``. A DataWarning tells what was repaired (``pmf_minimal.datasets.layout``).
+            ``pmf_minimal.errors``. A DataWarning tells what was repaired (``pmf_minimal.datasets.layout``).
     """
     if name.startswith("synthetic/"):
         return synthetic.named(name, seed)

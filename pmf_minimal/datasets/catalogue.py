@@ -11,9 +11,8 @@ import numpy as np
 
 from pmf_minimal.datasets import text
 from pmf_minimal.datasets.benchmarks import DATASETS, Source, find_images, image_features
-from pmf_minimal.datasets.errors import DataWarning
 from pmf_minimal.datasets.layout import Parts, read_parts
-from pmf_minimal.graphs import DataError
+from pmf_minimal.errors import DataError, DataWarning
 
 TABLE_4 = Path(__file__).parent / "data" / "table4.csv"
 WORD_VECTORS = "embedding/glove.6B.300d.txt"

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from pmf_minimal.graphs import DataError, GraphPair
+from pmf_minimal.errors import DataError
+from pmf_minimal.graphs import GraphPair
 
 #: What ``GraphPair.faults`` holds.
 WHOLE, MISSING, FOREIGN, SWAPPED, NOISY = range(5)

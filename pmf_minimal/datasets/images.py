@@ -14,10 +14,9 @@ from numpy.lib import format as npy
 from safetensors.numpy import load
 
 from pmf_minimal.datasets.archives import check_members
-from pmf_minimal.datasets.errors import BadFeatures, DamagedFile, DuplicateId, EmptyFile, MissingFile
 from pmf_minimal.datasets.lines import repeated
 from pmf_minimal.datasets.pickles import load_arrays
-from pmf_minimal.graphs import DataError
+from pmf_minimal.errors import BadFeatures, DamagedFile, DataError, DuplicateId, EmptyFile, MissingFile
 
 
 def read_features(path: Path) -> dict[int, np.ndarray]:

@@ -3,7 +3,7 @@
 A folder holds ``ent_ids_1``, ``triples_1`` for the left graph, ``…_2`` for the right one, ``ill_ent_ids`` (elsewhere called
 ``ref_ent_ids``) with the known pairs and, where the data have them, ``training_attrs_1/2`` and ``rel_ids``.
 
-What the field's own files need is repaired, and a :class:`~pmf_minimal.datasets.errors.DataWarning` says so each time:
+What the field's own files need is repaired, and a :class:`~pmf_minimal.errors.DataWarning` says so each time:
 
 ==================================================  ==================================================
 in the files                                        what becomes of it
@@ -31,7 +31,7 @@ import numpy as np
 
 from pmf_minimal.datasets import lines
 from pmf_minimal.datasets.assemble import Side
-from pmf_minimal.datasets.errors import DataWarning, MissingFile, SharedIds, UnknownId
+from pmf_minimal.errors import DataWarning, MissingFile, SharedIds, UnknownId
 
 
 @dataclass

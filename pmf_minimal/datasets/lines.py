@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pmf_minimal.datasets.errors import DuplicateId, EmptyFile, MalformedLine, MissingFile, NotUTF8
+from pmf_minimal.errors import DuplicateId, EmptyFile, MalformedLine, MissingFile, NotUTF8
 
 _ID = rb"[0-9]{1,18}"  # what fits into 64 bits
 _NAME = rb"[^\t\n\r\0]*[^\s\0][^\t\n\r\0]*"  # something besides spaces

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from pmf_minimal.datasets.errors import DuplicateId, UnsafePickle
+from pmf_minimal.errors import DuplicateId, UnsafePickle
 
 _OPCODES = """
     PROTO FRAME STOP MARK POP POP_MARK MEMOIZE PUT BINPUT LONG_BINPUT GET BINGET LONG_BINGET

@@ -9,7 +9,7 @@ from typing import BinaryIO
 import numpy as np
 
 from pmf_minimal.datasets import lines
-from pmf_minimal.datasets.errors import (
+from pmf_minimal.errors import (
     BadFeatures,
     DamagedFile,
     DuplicateId,

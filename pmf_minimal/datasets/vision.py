@@ -21,8 +21,8 @@ from PIL import Image, ImageOps
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from pmf_minimal.graphs import DataError
-from pmf_minimal.training import pick_device
+from pmf_minimal.errors import DataError
+from pmf_minimal.scale.device import pick_device
 
 #: Kinds of files that are read; some others that Pillow knows would call outside programs.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")

@@ -15,8 +15,8 @@ import yaml
 from scipy import stats
 
 from pmf_minimal.config import PRESETS
+from pmf_minimal.errors import DataError
 from pmf_minimal.experiments.runner import RunSpec, is_synthetic
-from pmf_minimal.graphs import DataError
 
 CARDS = Path(__file__).parent / "cards"
 LEVEL = 0.05  # of all comparisons of a claim together
@@ -122,7 +122,7 @@ def cells(card: dict, more: bool = False) -> list[RunSpec]:
         for dataset in datasets
         for variant, changes in card["variants"].items()
         for seed in range(card["seeds"])
-        if is_synthetic(dataset) or (card["settings"] | changes).get("scoring") != "oracle"
+        if is_synthetic(dataset) or (card["settings"] | changes).get("scorer") != "oracle"
     ]
 
 

@@ -8,17 +8,12 @@ from scipy.stats import mannwhitneyu, spearmanr
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from pmf_minimal.aligner import Aligner
-from pmf_minimal.beyond.evidence import PRIOR_RELIABILITY, Evidence, match_zscores, would_freeze
 from pmf_minimal.config import PMFConfig
-from pmf_minimal.evaluation import evaluate
-from pmf_minimal.fusion import fuse
 from pmf_minimal.graphs import GraphPair
-from pmf_minimal.metrics import count_better_and_tied, hits_and_mrr
+from pmf_minimal.model import EntityAligner
 from pmf_minimal.relevance import best_match
-from pmf_minimal.scale import blockwise
-from pmf_minimal.scale.blockwise import Similarities
-from pmf_minimal.training import Training, fit
+from pmf_minimal.runs.run import fit
+from pmf_minimal.training import Training
 
 
 def train_and_measure(graphs: GraphPair, config: PMFConfig, device: str = "cpu") -> tuple[dict, list[dict]]:
@@ -27,22 +22,20 @@ def train_and_measure(graphs: GraphPair, config: PMFConfig, device: str = "cpu")
     Returns:
         Measures, name -> number or None where there is nothing to measure: ``Hits@1``, ``Hits@10`` and ``MRR`` of the best epoch
         on the test pairs, mean of both directions, for the joint embedding and, as ``Hits@1 image``, of each modality
-        alone; ``best epoch`` and its ``valid MRR``; what :meth:`Observer.measure` and, where pairs are compared by evidence,
-        :func:`step_by_step` give. Then one dict per epoch, see ``Observer.history``.
+        alone; ``best epoch`` and its ``valid MRR``; what :meth:`Observer.measure` and the model's comparison give. Then one dict per epoch, see ``Observer.history``.
     """
     observer = Observer(graphs)
     run = fit(graphs, config, device, progress=False, callback=observer)
-    if run.model.temperatures is not None:  # calibrated last of all
+    if run.model.comparison.learns:  # last of all
         observer.relevance = {m: w.cpu() for m, w in run.model.relevance.items()}
-    measures = observer.measure(run.graphs)
+    measures = observer.measure(run.model)
     measures["best epoch"] = run.best_epoch
     measures["valid MRR"] = run.history.get("valid MRR", pd.Series(dtype=float)).max()
-    for (embedding, _), row in evaluate(run.model, run.graphs, run.graphs.test, config).iterrows():
+    for (embedding, _), row in run.evaluate().iterrows():
         for metric, value in row.items():
             name = metric if embedding == "joint" else f"{metric} {embedding}"
             measures[name] = measures.get(name, 0.0) + float(value) / 2
-    if run.model.temperatures is not None:
-        measures |= step_by_step(run.model, run.graphs, config.csls_k)
+    measures |= run.model.comparison.diagnostics(run.model)
     return {k: None if pd.isna(v) else float(v) for k, v in measures.items()}, observer.history
 
 
@@ -67,13 +60,11 @@ class Observer:
         row = {k: v for k, v in training.history[-1].items() if k == "epoch" or k.startswith(keep)}
         train = training.probation.train.cpu()
         self.added = len(train) - len(training.graphs.train)
-        self.evidence = training.model.temperatures is not None
         if "added" in row and len(train) > self.seeds:
             added = train[self.seeds :]
             judged = added[(self.counterpart[added] >= 0).any(dim=1)]
-            row |= {"judged": len(judged), "right": int((self.counterpart[judged[:, 0]] == judged[:, 1]).sum())}
-        # By evidence all that was added is looked up anew in each round.
-        self.seeds = len(training.graphs.train) if self.evidence else len(train)
+            row |= {"judged": len(judged), "correct": int((self.counterpart[judged[:, 0]] == judged[:, 1]).sum())}
+        self.seeds = len(training.graphs.train) if training.probation.anew else len(train)
         graphs, self.relevance = training.graphs, {m: w.cpu().clone() for m, w in training.model.relevance.items()}
         for m, active in training.model.active.items():
             off = (graphs.presence(m) & ~active).cpu()
@@ -94,26 +85,27 @@ class Observer:
             f"recall {m}": hit / max(1, int((bad & known).sum())),
         }
 
-    def measure(self, graphs: GraphPair) -> dict[str, float]:
+    def measure(self, model: EntityAligner) -> dict[str, float]:
         """How things stand after the last epoch, per modality, among the test pairs of which both sides have the feature.
 
-        * ``frozen m``: share of the features that are frozen, of all entities; of images, with evidence, that would be (:func:`evidence.would_freeze`);
+        * ``frozen m``: share of the features that are frozen, of all entities; of images, with evidence, that would be ;
         * ``correlation m``, ``spread m``: Pearson correlation of the scores of both sides; their standard deviation;
         * ``own cosine m, early``, ``late`` and ``never``: cosine of an entity's input feature to its counterpart's, mean over the
           half of the frozen ones that was frozen first, over the other half, and over the rest; ``order``: its rank
           correlation (Spearman) with the time of freezing. For images, since bags of words share no vocabulary;
-        * ``added``, ``precision added``: pairs of iterative learning, and the share of right ones among those that can be judged;
+        * ``added``, ``precision added``: pairs of iterative learning, and the share of correct ones among those that can be judged;
           ``precision added, worst``: the same in the worst round;
         * where the truth is known ``AUC m``, ``AUC m, pairs``, ``AUC m, input``: how well the scores, the smaller score of a pair,
           and the best cosine of the input features tell relevant features (pairs) from others; ``precision m``, ``recall m`` of
           what is frozen; and as ``precision m, input`` and so on of those whose best cosine is below the threshold of the best F1.
         """
-        out, test = {}, graphs.test.cpu()
+        graphs, out = model.graphs, {}
+        test = graphs.test.cpu()
         last, rounds = self.history[-1], [row for row in self.history if row.get("judged")]
         if rounds:
             out["added"] = self.added
-            out["precision added"] = sum(row["right"] for row in rounds) / sum(row["judged"] for row in rounds)
-            out["precision added, worst"] = min(row["right"] / row["judged"] for row in rounds)
+            out["precision added"] = sum(row["correct"] for row in rounds) / sum(row["judged"] for row in rounds)
+            out["precision added, worst"] = min(row["correct"] / row["judged"] for row in rounds)
         for m, w in self.relevance.items():
             present = graphs.presence(m).cpu()
             pairs = test[present[test].all(dim=1)]
@@ -123,13 +115,10 @@ class Observer:
             out[f"correlation {m}"] = float(torch.corrcoef(torch.stack([w_left, w_right]))[0, 1])
             if m != "image":
                 continue
-            if self.evidence:  # nothing was frozen; what would be?
-                z = match_zscores({m: graphs.features[m]}, graphs)[m].cpu()
-                off = torch.zeros_like(present)
-                off[present] = would_freeze(z[present], w[present])
+            off = self.since[m] > 0
+            if (would := model.comparison.would_freeze(model, m)) is not None:
+                off = would.cpu()
                 out[f"frozen {m}"] = float(off[present].float().mean())
-            else:
-                off = self.since[m] > 0
             x = normalize(graphs.features[m].cpu())
             own = (x[pairs[:, 0]] * x[pairs[:, 1]]).sum(dim=1).repeat(2)
             since = self.since[m][pairs.T.ravel()]
@@ -155,50 +144,6 @@ class Observer:
                 out[f"AUC {m}, input"] = auc(alpha[rows], good[rows])
                 out[f"AUC {m}, pairs"] = auc(torch.minimum(w_left, w_right), good[pairs].all(dim=1))
         return out
-
-
-@torch.no_grad()
-def step_by_step(model: Aligner, graphs: GraphPair, csls_k: int = 3) -> dict[str, float]:
-    """Hits@1 on the test pairs, mean of both directions, of one model's embeddings read in several ways: what each step brings (chapter 19).
-
-    Returns:
-        ``Hits@1, concatenated`` (all weights 1), ``concatenated by trust`` (Eq. (8) with what was learnt in place of relevance), ``kept by both`` (the
-        mean of the cosines that both sides have, weighted by trust), ``full trust``, ``one guess`` and ``learnt trust`` (evidence with
-        w = 1, w = ``PRIOR_RELIABILITY`` and w as learnt), each without CSLS, and with it once as ``concatenated, CSLS`` and so on.
-    """
-    h = {m: normalize(x) for m, x in model.encode(graphs).items()}
-    w = {m: graphs.presence(m).float() for m in h}
-    learnt = model.relevance
-    guess = torch.full_like(model.temperatures, model.config.temperature)
-    left, right = graphs.test.T
-    rows = torch.arange(len(left), device=left.device)
-    out = {}
-
-    def look(name: str, weights: dict[str, Tensor], temperatures: Tensor | None = None) -> None:
-        z = fuse(h, weights)
-        for rounds, more in ((0, ""), (1, ", CSLS")):
-            if temperatures is None:
-                s = Similarities(z[left], z[right], "cosine", csls_k, rounds)
-            else:
-                s = Evidence(z[left], z[right], temperatures, csls_k, rounds)
-            out[f"Hits@1, {name}{more}"] = _both_ways(s, rows)
-
-    look("concatenated", w)
-    look("concatenated by trust", learnt)
-    # The cosine of two joint vectors, times their lengths, over the sum of the products of weights.
-    z, v = fuse(h, learnt), torch.stack([learnt[m] for m in h], dim=1)
-    both = (z[left] @ z[right].T) / (v[left] @ v[right].T).clamp(min=1e-9)
-    out["Hits@1, kept by both"] = (
-        sum(hits_and_mrr(*count_better_and_tied(s, rows))["Hits@1"] for s in (both, both.T)) / 2
-    )
-    look("full trust", {m: 0.9999 * x for m, x in w.items()}, guess)
-    look("one guess", {m: PRIOR_RELIABILITY * x for m, x in w.items()}, guess)
-    look("learnt trust", learnt, model.temperatures)
-    return out
-
-
-def _both_ways(s: Similarities, rows: Tensor) -> float:
-    return sum(hits_and_mrr(*blockwise.count_better_and_tied(t, rows, rows))["Hits@1"] for t in (s, s.T)) / 2
 
 
 def _f1(precision: float, recall: float) -> float:

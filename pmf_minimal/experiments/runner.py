@@ -20,11 +20,11 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from pmf_minimal.aligner import find
+from pmf_minimal.baselines.registry import find
 from pmf_minimal.config import PMFConfig
 from pmf_minimal.datasets import load
 from pmf_minimal.experiments.diagnostics import train_and_measure
-from pmf_minimal.training import pick_device
+from pmf_minimal.scale.device import pick_device
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,7 @@ from urllib.parse import unquote, urlsplit
 import pandas as pd
 
 from pmf_minimal.datasets import lines
-from pmf_minimal.datasets.errors import DamagedFile, EmptyFile, MalformedLine
-from pmf_minimal.graphs import DataError
+from pmf_minimal.errors import DamagedFile, DataError, EmptyFile, MalformedLine
 from pmf_minimal.own.tables import Tables, inside
 
 FORMATS = {".nt": "nt", ".ttl": "turtle"}

@@ -16,9 +16,11 @@ from torch import nn
 
 from pmf_minimal.datasets import lines, text, vision
 from pmf_minimal.datasets.assemble import Side, assemble, bag, display_name, unit
-from pmf_minimal.datasets.errors import (
+from pmf_minimal.datasets.images import npy_array, npz_arrays
+from pmf_minimal.errors import (
     BadFeatures,
     DamagedFile,
+    DataError,
     DuplicateId,
     EmptyFile,
     MalformedLine,
@@ -26,8 +28,7 @@ from pmf_minimal.datasets.errors import (
     UnknownId,
     UnsafeArchive,
 )
-from pmf_minimal.datasets.images import npy_array, npz_arrays
-from pmf_minimal.graphs import DataError, GraphPair
+from pmf_minimal.graphs import GraphPair
 
 LETTERS = 2000  # length of the bag of pairs of letters: all that occur in alphabets, the frequent ones of Chinese
 TAB = "\t"

@@ -1,4 +1,4 @@
-"""Matching through an approximate index: a few near neighbours of everybody instead of all similarities.
+"""Matching through an approximate index: a few near neighbours of each entity instead of all similarities.
 
 Needs the package faiss (``pip install "pmf-minimal[ann]"``). Time grows a little faster than with N, not with N x N.
 """
@@ -10,7 +10,25 @@ import math
 import torch
 from torch import Tensor
 
-from pmf_minimal.graphs import DataError
+from pmf_minimal.errors import DataError
+from pmf_minimal.scale.blockwise import PairScores
+from pmf_minimal.scale.kernels import CELLS
+
+
+def match(scores: PairScores) -> Tensor:
+    """Greedy among the nearest neighbours that an index finds, int64 ``[P, 2]``; CSLS counts, but does not choose them.
+
+    Raises:
+        DataError: these scores are no products; faiss is not installed.
+    """
+    if not scores.products:
+        raise DataError(
+            "matching=approximate looks for large dot products, and these pairs are compared in another way: "
+            "set similarity=cosine or dot, and fusion to anything but evidence"
+        )
+    pairs = candidates(scores.left, scores.right)
+    values = torch.cat([scores.pairs(*some.T) for some in pairs.split(CELLS // scores.left.shape[1])])
+    return greedy(pairs, values)
 
 
 def near_neighbours(left: Tensor, right: Tensor, k: int = 10, probes: int = 32) -> Tensor:
@@ -62,7 +80,7 @@ def greedy(pairs: Tensor, values: Tensor) -> Tensor:
         values: float ``[P]``, similarities.
 
     Returns:
-        int64 ``[P', 2]``, sorted by row; who finds all its neighbours taken stays without.
+        int64 ``[P', 2]``, sorted by row; an entity that finds all its neighbours taken stays without.
     """
     taken: tuple[set[int], set[int]] = (set(), set())
     matches = []

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
+from pathlib import Path
 
 import torch
 
 from pmf_minimal.config import PMFConfig
-from pmf_minimal.graphs import DataError, GraphPair
+from pmf_minimal.errors import DataError
+from pmf_minimal.graphs import GraphPair
 
 
 def free_bytes(device: torch.device | str = "cpu") -> float:
@@ -16,6 +19,10 @@ def free_bytes(device: torch.device | str = "cpu") -> float:
         # What PyTorch keeps for itself but does not use can be had as well.
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + unused
+    return min(_free_of_machine(), _free_of_container())
+
+
+def _free_of_machine() -> float:
     try:
         with open("/proc/meminfo", encoding="ascii") as file:
             return next(float(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable"))
@@ -23,17 +30,27 @@ def free_bytes(device: torch.device | str = "cpu") -> float:
         return float("inf")
 
 
-def check_optimal(n: int, m: int) -> None:
-    """Whether optimal assignment of n to m entities fits.
+def _free_of_container() -> float:
+    """What a container's limit (cgroup, version 2 or 1) leaves; infinity without a limit."""
+    root = Path("/sys/fs/cgroup")
+    names = ("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes")
+    for limit, used in names:
+        with suppress(OSError, ValueError):
+            return float((root / limit).read_text()) - float((root / used).read_text())
+    return float("inf")
+
+
+def check_dense(n: int, m: int, how: str) -> None:
+    """Whether a matcher that needs all similarities of n to m entities at once has room for them.
 
     Raises:
         DataError: it does not; the message says up to which size it does.
     """
-    # the similarity in float32, SciPy's copy in float64, and the negative of that
+    # the similarity in float32, a copy in float64 as SciPy makes it, and the negative of that
     cell, have = 4 + 8 + 8, free_bytes()
     if cell * n * m > have:
         raise DataError(
-            f"optimal matching of {n} to {m} entities takes {cell * n * m / 1e9:.0f} GB, {have / 1e9:.0f} GB are free: "
+            f"{how} matching of {n} to {m} entities takes {cell * n * m / 1e9:.0f} GB, {have / 1e9:.0f} GB are free: "
             f"enough for {int((have / cell) ** 0.5)} a side; set matching=greedy, whose memory grows with their number only"
         )
 

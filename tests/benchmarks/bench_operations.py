@@ -184,7 +184,7 @@ def test_greedy(clock, kind):
     left, right = vectors(2000, DIM)
 
     def by_blocks():
-        return blockwise.greedy(blockwise.Similarities(left, right))
+        return block_matching.greedy(blockwise.Similarities(left, right))
 
     def textbook():
         order = (left @ right.T).ravel().argsort(descending=True)

@@ -18,7 +18,8 @@ import worlds
 
 from pmf_minimal.config import PRESETS
 from pmf_minimal.datasets import load
-from pmf_minimal.training import Training, pick_device
+from pmf_minimal.scale.device import pick_device
+from pmf_minimal.training import Training
 
 
 def alignment_products(training):
@@ -112,12 +113,12 @@ def main():
 
     def align(number):
         thresholds = {m: 0.1 for m in training.model.modalities}
-        training.model.score(graphs, thresholds, torch.Generator())
+        training.model.score(thresholds, torch.Generator())
         training._train(torch.Generator().manual_seed(number))
 
     def relate(number):
         for batch in training._entities(torch.Generator().manual_seed(number)):
-            loss = training.model.total_loss(training.model.losses(graphs, None, batch))
+            loss = training.model.total_loss(training.model.losses(None, batch))
             loss.backward()
             torch.nn.utils.clip_grad_norm_(training.parameters, config.clip)
             training.optimiser.step()

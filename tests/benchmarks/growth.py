@@ -24,8 +24,8 @@ def evaluate(left, right):
 OPERATIONS = {
     "relevance": relevance.best_match,
     "evaluation": evaluate,
-    "greedy": lambda left, right: blockwise.match(blockwise.Similarities(left, right)),
-    "CSLS, then greedy": lambda left, right: blockwise.match(blockwise.Similarities(left, right, csls_rounds=1)),
+    "greedy": lambda left, right: block_matching.match(blockwise.Similarities(left, right)),
+    "CSLS, then greedy": lambda left, right: block_matching.match(blockwise.Similarities(left, right, csls_rounds=1)),
 }
 
 

@@ -10,7 +10,7 @@ import time
 from worlds import BATCH, DIM, graphs, peak
 
 from pmf_minimal.config import PRESETS
-from pmf_minimal.training import fit
+from pmf_minimal.runs.run import fit
 
 
 def main(n):

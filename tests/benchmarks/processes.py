@@ -10,9 +10,8 @@ import torch
 
 from pmf_minimal.config import PRESETS
 from pmf_minimal.datasets import load
-from pmf_minimal.evaluation import evaluate
+from pmf_minimal.runs.run import fit
 from pmf_minimal.scale import distributed
-from pmf_minimal.training import fit
 
 torch.set_num_threads(1)
 distributed.init_process_group()
@@ -22,5 +21,5 @@ start = time.perf_counter()
 run = fit(load("emoji/fr_en"), config, "cpu", progress=False)
 seconds = time.perf_counter() - start
 if rank == 0:
-    hits = evaluate(run.model, run.graphs, run.graphs.test, run.config, only="joint")["Hits@1"].mean()
+    hits = run.evaluate().loc["joint"]["Hits@1"].mean()
     print(json.dumps({"processes": count, "seconds": seconds, "best epoch": run.best_epoch, "Hits@1": float(hits)}))

@@ -13,8 +13,7 @@ import torch
 
 from pmf_minimal.config import PRESETS
 from pmf_minimal.datasets import load
-from pmf_minimal.evaluation import evaluate
-from pmf_minimal.training import fit
+from pmf_minimal.runs.run import fit
 
 CONFIG = PRESETS["released"].replace(epochs=50, cross_modality="off", selection="last")
 RUNS = {"with freezing": CONFIG, "without freezing": CONFIG.replace(scoring="off", fusion="none")}
@@ -40,7 +39,7 @@ def main():
     for name, config in RUNS.items():
         for seed in range(args.seeds):
             run = fit(graphs, config.replace(seed=seed))
-            joint = evaluate(run.model, run.graphs, run.graphs.test, config, only="joint").loc["joint"]
+            joint = run.evaluate().loc["joint"].loc["joint"]
             share = run.history["frozen image"].iloc[-1]
             results += [
                 {"run": name, "direction": direction, "seed": seed, "frozen pictures": share, **values}

@@ -65,15 +65,16 @@ def test_loss_over_modalities_and_graphs():
     graphs = toy()
     beta = {"structure": 0.5, "relation": 2.0, "image": 3.0}
     pmf = model.PMF(graphs, PMFConfig(dim=3, modalities=tuple(beta), beta=beta))
-    parts = pmf.losses(graphs, None, (torch.arange(6), torch.arange(6, 12)))
-    h, expected = pmf.encode(graphs), {}
+    parts = pmf.losses(None, (torch.arange(6), torch.arange(6, 12)))
+    h, expected = pmf.encode(), {}
     for p, q in permutations(pmf.modalities, 2):
         for side in (range(6), range(6, 12)):
             both = [i for i in side if graphs.presence(p)[i] and graphs.presence(q)[i]]
             loss = -beta[p] * beta[q] * agreement(h[p][both], h[q][both], 0.05).mean()
-            name = "-".join(sorted((p, q)))
+            name = tuple(sorted((p, q)))
             expected[name] = expected.get(name, 0) + loss
-    found = {"-".join(sorted(name.split("-"))): value for name, value in parts.items()}
+    assert {kind for kind, *_ in parts} == {"cross"}
+    found = {tuple(sorted(pair)): value for (_, *pair), value in parts.items()}
     assert found.keys() == expected.keys() and len(found) == 3
     for name, value in found.items():
         same(value, expected[name], 1e-4)

@@ -24,7 +24,7 @@ def test_scores_of_this_step():
     pmf = model.PMF(graphs, PMFConfig(dim=2))
     pmf.relevance["image"].copy_(torch.arange(12) / 11)
     rows = torch.tensor([7, 2, 4])
-    joint = pmf.joint(pmf.encode(graphs, rows), rows)
+    joint = pmf.joint(pmf.encode(rows), rows)
     assert joint.shape == (3, 6)
     same(joint[:, 4:].norm(dim=1), rows / 11, 1e-6)
 
@@ -44,7 +44,8 @@ def test_weights_by_hand():
     h = {"a": doubles((3, 4), (8, 6)), "b": doubles((0, 2), (1, 0))}
     w = {"a": doubles(0.5, 0), "b": doubles(1, 0.25)}
     same(fusion.fuse(h, w), [[0.3, 0.4, 0, 1], [0, 0, 0.25, 0]])
-    same(fusion.fuse(h, w, "keep"), [[0.6, 0.8, 0, 1], [0, 0, 1, 0]])
+    kept = {m: fusion.keep_or_drop(x, x >= 0) for m, x in w.items()}
+    same(fusion.fuse(h, kept), [[0.6, 0.8, 0, 1], [0, 0, 1, 0]])
 
 
 @given(vectors(4, 2), vectors(4, 3), weights, weights)

@@ -20,19 +20,20 @@ import pytest
 from equation_index import EQUATIONS, named_in
 from hypothesis import settings
 
-ENCODED = "encoder(graphs.features.get(m) if noise is None else graphs.features[m] + noise, rows)"
+ENCODED = "encoder(features if m not in self.fillings else features + self.fillings[m], rows)"
 SHIFTED = "(a.to(precise) * b.to(precise)).sum(dim=1) - 1"
 SCORE = "leaky_relu(at_target[head, target] + at_source[head, source], {})"
 HEARD = "self.propagate(neighbours.adjacency, x=x, alpha=alpha, neighbours=neighbours)"
 BOTH_WAYS = "to_undirected(edge_index, num_nodes=n)"
-COSTS = "self.alignment_loss(joint[left], joint[{}], config.temperature, config.symmetric)"
+COSTS = "self.pair_loss(x[left], x[{}], self.temperature, self.symmetric)"
+WEIGHED = "weights[m].to(h.dtype)[:, None]"
 PRODUCT = "torch.addmm(a.new_tensor(-1 / temperature), a, b.T, alpha={} / temperature)"
 RECIPROCAL = "torch.arange({}, int((better + equal).max()) + 1, dtype=torch.float64, device=better.device)"
 
 # equation, module.function, expression (which stands there exactly once), what takes its place
 MUTANTS = [
-    (1, "aligner.Aligner.encode", ENCODED, ENCODED.replace(", rows)", ", rows if rows is None else rows.flip(0))")),
-    (1, "aligner.Aligner.encode", ENCODED, f"(-1 if m == 'image' else 1) * {ENCODED}"),
+    (1, "model.EntityAligner.encode", ENCODED, ENCODED.replace(", rows)", ", rows if rows is None else rows.flip(0))")),
+    (1, "model.EntityAligner.encode", ENCODED, f"(-1 if m == 'image' else 1) * {ENCODED}"),
     (1, "encoders.LinearEncoder.forward", "features[rows]", "features[: len(rows)]"),
     (2, "relevance.score", "(w[left], w[right])", "(w[right], w[left])"),
     (2, "relevance.score", "(present[:n_left], present[n_left:])", "(present[:n_left] | True, present[n_left:])"),
@@ -43,15 +44,15 @@ MUTANTS = [
     (3, "relevance.relevance", "alpha - threshold", "alpha + threshold"),
     (3, "relevance.relevance", "alpha.max() <= threshold", "False"),
     (3, "relevance.relevance", "alpha.max() <= threshold", "alpha.max() < threshold"),
-    (4, "relevance.best_match", "cosine.amax(dim=1)", "cosine.mean(dim=1)"),
-    (4, "relevance.best_match", "cosine.amax(dim=0)", "cosine.amin(dim=0)"),
-    (4, "relevance.best_match", "torch.maximum(alpha_right, cosine.amax(dim=0))", "cosine.amax(dim=0)"),
+    (4, "relevance.best_products", "block.amax(dim=1)", "block.mean(dim=1)"),
+    (4, "relevance.best_products", "block.amax(dim=0)", "block.amin(dim=0)"),
+    (4, "relevance.best_products", "torch.maximum(of_columns, block.amax(dim=0))", "block.amax(dim=0)"),
     (4, "relevance.best_match", "normalize(left)", "left"),
-    (4, "relevance.best_match", "right.new_full((len(right),), -1.0)", "right.new_full((len(right),), 0.0)"),
+    (4, "relevance.best_products", "right.new_full((len(right),), -torch.inf)", "right.new_full((len(right),), 0.0)"),
     (5, "freezing.freeze", "torch.where(active[:, None], embedding, embedding.detach())", "torch.where(active[:, None], embedding.detach(), embedding)"),
     (5, "freezing.freeze", "embedding.detach()", "embedding"),
     (5, "freezing.freeze", "embedding.detach()", "torch.zeros_like(embedding)"),
-    (5, "aligner.Aligner._start", "here.clone()", "torch.ones_like(here)"),
+    (5, "model.EntityAligner.__init__", "here.clone()", "torch.ones_like(here)"),
     (6, "freezing.active", "relevance > 0", "relevance >= 0"),
     (6, "freezing.active", "relevance > 0", "relevance == 0"),
     (6, "freezing.active", "relevance > 0", "relevance > 0.5"),
@@ -59,44 +60,45 @@ MUTANTS = [
     (7, "fusion.fuse", "torch.cat(parts, dim=1)", "torch.cat(parts, dim=1) / len(parts)"),
     (7, "model.PMF.weights", "w[rows]", "w[: len(rows)]"),
     (7, "model.PMF.weights", "w[rows]", "torch.ones_like(w[rows])"),
-    (8, "fusion.fuse", "w[:, None] * normalize(h)", "normalize(w[:, None] * h)"),
-    (8, "fusion.fuse", "w[:, None] * normalize(h)", "w[:, None] * h"),
-    (8, "fusion.fuse", "w[:, None] * normalize(h)", "w[:, None].square() * normalize(h)"),
-    (8, "fusion.fuse", "mode == 'weights'", "mode != 'weights'"),
+    (8, "fusion.fuse", f"{WEIGHED} * normalize(h)", f"normalize({WEIGHED} * h)"),
+    (8, "fusion.fuse", f"{WEIGHED} * normalize(h)", f"{WEIGHED} * h"),
+    (8, "fusion.fuse", f"{WEIGHED} * normalize(h)", f"{WEIGHED}.square() * normalize(h)"),
+    (8, "fusion.keep_or_drop", "relevance > 0", "relevance"),
+    (8, "fusion.keep_or_drop", "relevance > 0", "mask"),
     (9, "losses.total_loss", "cross_modality + cross_graph", "cross_modality - cross_graph"),
     (9, "losses.total_loss", "cross_modality + cross_graph", "0.5 * (cross_modality + cross_graph)"),
-    (9, "model.PMF.total_loss", "'-' in n", "'-' in n[:-12]"),
-    (10, "losses.log_agreement", "hit - torch.log(rows + columns - hit.exp())", "hit + torch.log(rows + columns - hit.exp())"),
-    (10, "losses.log_agreement", "rows + columns - hit.exp()", "rows + columns"),
-    (10, "losses._sums", "similarities.sum(dim=0)", "similarities.sum(dim=1)"),
-    (10, "losses._hits", f"({SHIFTED}) / temperature", f"({SHIFTED}) * temperature"),
+    (9, "model.PMF.total_loss", "name[0] == 'cross'", "name[1:] == ('structure', 'image')"),
+    (10, "losses.NEGATIVES.both", "hit - torch.log(rows + columns - hit.exp())", "hit + torch.log(rows + columns - hit.exp())"),
+    (10, "losses.NEGATIVES.both", "rows + columns - hit.exp()", "rows + columns"),
+    (10, "losses.sums_of_exp", "similarities.sum(dim=0)", "similarities.sum(dim=1)"),
+    (10, "losses.log_hits", f"({SHIFTED}) / temperature", f"({SHIFTED}) * temperature"),
     (10, "losses.log_agreement", "normalize(q)", "q"),
     (11, "losses.modality_loss", "forth + back", "forth"),
     (11, "losses.modality_loss", "-beta_p * beta_q", "beta_p * beta_q"),
     (11, "losses.modality_loss", "-beta_p * beta_q", "-beta_p"),
-    (11, "losses.log_agreement", "torch.log(columns)", "torch.log(rows)"),
-    (11, "model.PMF._cross_modality", "has[p][side] & has[q][side]", "has[p][side] | has[q][side]"),
-    (11, "model.PMF._cross_modality", "config.beta[q]", "config.beta[p]"),
-    (11, "model.PMF.losses", "out.get(name, 0) + loss", "loss"),
+    (11, "losses.NEGATIVES.one", "torch.log(columns)", "torch.log(rows)"),
+    (11, "losses.CrossModalityLoss.forward", "mask[p][side] & mask[q][side]", "mask[p][side] | mask[q][side]"),
+    (11, "losses.CrossModalityLoss.forward", "self.beta[q]", "self.beta[p]"),
+    (11, "losses.CrossModalityLoss.forward", "out.get(name, 0) + loss[counts].mean()", "loss[counts].mean()"),
     (12, "losses.log_matches", "rows + own_left", "rows"),
     (12, "losses.log_matches", "columns + own_right", "columns + own_left"),
     (12, "losses.log_matches", "columns + own_right", "rows + own_right"),
-    (12, "losses._own_sums", "_similarities(a, a, temperature, without_self=True)", "_similarities(a, a, temperature)"),
+    (12, "losses.sums_of_exp_among", "exp_similarities(a, a, temperature, without_self=True)", "exp_similarities(a, a, temperature)"),
     (12, "losses.log_matches", "normalize(right)", "right"),
-    (12, "losses._similarities", PRODUCT.format(1), PRODUCT.format(-1)),
-    (13, "losses.alignment_loss", "-0.5 * torch.logaddexp(forth, back)", "0.5 * torch.logaddexp(forth, back)"),
-    (13, "losses.alignment_loss", "-0.5 * torch.logaddexp(forth, back)", "-1.0 * torch.logaddexp(forth, back)"),
-    (13, "losses.alignment_loss", "torch.logaddexp(forth, back)", "forth + back"),
-    (13, "losses.alignment_loss", "-0.5 * (forth + back)", "-(forth + back)"),
-    (13, "model.PMF._cross_graph", "has[m][left] & has[m][right]", "has[m][left] | has[m][right]"),
-    (13, "model.PMF._cross_graph", COSTS.format("right"), COSTS.format("left")),
+    (12, "scale.kernels.exp_similarities", PRODUCT.format(1), PRODUCT.format(-1)),
+    (13, "losses.SYMMETRIC.joint", "-0.5 * torch.logaddexp(forth, back)", "0.5 * torch.logaddexp(forth, back)"),
+    (13, "losses.SYMMETRIC.joint", "-0.5 * torch.logaddexp(forth, back)", "-1.0 * torch.logaddexp(forth, back)"),
+    (13, "losses.SYMMETRIC.joint", "torch.logaddexp(forth, back)", "forth + back"),
+    (13, "losses.SYMMETRIC.separate", "-0.5 * (forth + back)", "-(forth + back)"),
+    (13, "losses.CrossGraphLoss.forward", "mask[m][left] & mask[m][right]", "mask[m][left] | mask[m][right]"),
+    (13, "losses.CrossGraphLoss.joint", COSTS.format("right"), COSTS.format("left")),
     (14, "encoders.DiagonalGATConv.forward", f"-{SCORE.format(0.2)}", SCORE.format(0.2)),
     (14, "encoders.DiagonalGATConv.forward", SCORE.format(0.2), SCORE.format(0.02)),
     (14, "encoders.DiagonalGATConv.forward", "at_target[head, target]", "at_target[head, source]"),
     (14, "encoders.DiagonalGATConv.forward", "out / len(self.weight)", "out"),
     (14, "encoders.DiagonalGATConv.forward", f"weight * {HEARD}", HEARD),
-    (14, "encoders._WeightedSum.backward", "alpha[reverse]", "alpha"),
-    (14, "encoders._WeightedSum.backward", "(d_alpha, d_x, None, None, None)", "(-d_alpha, d_x, None, None, None)"),
+    (14, "encoders.WeightedSum.backward", "alpha[reverse]", "alpha"),
+    (14, "encoders.WeightedSum.backward", "(d_alpha, d_x, None, None, None)", "(-d_alpha, d_x, None, None, None)"),
     (14, "encoders.Neighbours.__init__", BOTH_WAYS, "edge_index"),
     (14, "encoders.Neighbours.__init__", f"add_self_loops({BOTH_WAYS}, num_nodes=n)[0]", BOTH_WAYS),
     (14, "encoders.StructureEncoder._through", "elu(first(x, neighbours))", "first(x, neighbours)"),
@@ -133,11 +135,19 @@ def load_checks():
 CHECKS = load_checks()
 
 
+def look_up(owner, name):
+    """An attribute, or what a dictionary of policies has under that name."""
+    return owner[name] if isinstance(owner, dict) else getattr(owner, name)
+
+
 def resolve(path):
-    """(owner, name, object) of a function or method of the package, such as ``model.PMF.losses``."""
+    """(owner, name, object) of a function, method or policy of the package, such as ``model.PMF.losses``.
+
+    A function is replaced where it is looked up, so an imported one is named by the module that imports it.
+    """
     module, *owners, name = path.split(".")
-    owner = functools.reduce(getattr, owners, importlib.import_module(f"pmf_minimal.{module}"))
-    return owner, name, getattr(owner, name)
+    owner = functools.reduce(look_up, owners, importlib.import_module(f"pmf_minimal.{module}"))
+    return owner, name, look_up(owner, name)
 
 
 def shape(node):
@@ -174,8 +184,9 @@ def mutant(path, old, new):
     replace = Replace(old, new)
     replace.visit(tree)
     assert replace.count == 1, f"{path} holds {old!r} {replace.count} times: bring this mutant up to date"
+    tree.body[0].name = "changed"  # a method may call a function of its own name
     if inspect.isclass(owner):  # super() and __class__ need the class around them
-        made = ast.parse(f"def make(__class__):\n    return {name}").body[0]
+        made = ast.parse("def make(__class__):\n    return changed").body[0]
         made.body[:0] = tree.body
         tree.body = [made]
     flags = __future__.annotations.compiler_flag  # the modules defer their annotations, so this has to
@@ -185,7 +196,8 @@ def mutant(path, old, new):
         vars(inspect.getmodule(function)),
         found,
     )
-    return patch.object(owner, name, found["make"](owner) if inspect.isclass(owner) else found[name])
+    made = found["make"](owner) if inspect.isclass(owner) else found["changed"]
+    return patch.dict(owner, {name: made}) if isinstance(owner, dict) else patch.object(owner, name, made)
 
 
 @pytest.mark.parametrize(("equation", "path", "old", "new"), MUTANTS)

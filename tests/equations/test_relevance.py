@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from toys import doubles, same, vectors
 
 from pmf_minimal import relevance
-from pmf_minimal.scale import blockwise
+from pmf_minimal.scale import kernels
 
 two_graphs = st.tuples(st.integers(1, 5), st.integers(1, 5)).flatmap(
     lambda n: st.tuples(vectors(n[0], 3), vectors(n[1], 3))
@@ -27,7 +27,7 @@ def test_best_match_by_hand():
     """
     left, right = doubles((1, 0), (0, 2)), doubles((5, 12), (-1, 0), (0, -5), (4, 3), (-3, -4))
     for block in (1, 10):
-        with patch.object(blockwise, "CELLS", block):
+        with patch.object(kernels, "CELLS", block):
             alpha_left, alpha_right = relevance.best_match(left, right)
         same(alpha_left, [0.8, 12 / 13])
         same(alpha_right, [12 / 13, 0, 0, 0.8, -0.6])

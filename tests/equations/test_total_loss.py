@@ -13,7 +13,7 @@ def test_by_hand():
     """Eq. (9): 1.5 + 2.25 = 3.75, and the model adds up all parts: 1 + 2 + 4 across graphs, 8 + 16 across modalities."""
     same(losses.total_loss(doubles(1.5), doubles(2.25)), [3.75])
     pmf = model.PMF(toy(), PMFConfig(dim=2))
-    names = ("structure", "image", "joint", "structure-image", "relation-image")
+    names = ("structure",), ("image",), ("joint",), ("cross", "structure", "image"), ("cross", "relation", "image")
     parts = {name: torch.tensor(2.0**i) for i, name in enumerate(names)}
     assert float(pmf.total_loss(parts)) == 31
 

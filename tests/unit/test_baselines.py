@@ -7,18 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pmf_minimal.aligner import MODELS, Aligner, build, find, published, register
 from scipy.stats import entropy
 from torch.nn.functional import normalize
 from toys import random_pair, same, tiny
 
 import pmf_minimal
-from pmf_minimal.aligner import MODELS, Aligner, build, find, published, register
 from pmf_minimal.baselines import eva, mclea, meaformer, mmea, msnea, transe, umaea
 from pmf_minimal.config import PRESETS, PMFConfig
 from pmf_minimal.datasets.synthetic import generate
-from pmf_minimal.evaluation import evaluate
-from pmf_minimal.scale import checkpoints
-from pmf_minimal.training import Training, fit
+from pmf_minimal.runs import checkpoints
+from pmf_minimal.runs.run import fit
+from pmf_minimal.training import Training
 
 NAMES = ("pmf", "eva", "mclea", "meaformer", "umaea", "msnea", "mmea")
 G = torch.Generator
@@ -50,10 +50,10 @@ def test_nca_loss_by_loops():
 def test_eva_joint_loss_trains_weights_only_and_weights_are_global():
     graphs = world()
     model = build(graphs, tiny(model="eva"))
-    model.losses(graphs, graphs.train)["joint"].backward()
+    model.losses(graphs.train)["joint"].backward()
     assert model.raw_weight.grad.abs().sum() > 0
     assert all(p.grad is None for p in model.encoders.parameters())
-    weights = model.weights(model.encode(graphs))
+    weights = model.weights(model.encode())
     shares = [w[graphs.presence(m)].unique() for m, w in weights.items()]
     assert all(len(share) == 1 for share in shares) and torch.cat(shares).sum().item() == pytest.approx(1)
     assert not build(graphs, tiny(model="eva", ablate=True)).raw_weight.requires_grad
@@ -96,10 +96,8 @@ def test_distillation_teaches_the_pupil_only():
 
 def test_mclea_without_its_idea_has_no_distillation():
     graphs = world()
-    assert "joint to image" in build(graphs, tiny(model="mclea")).losses(graphs, graphs.train)
-    assert not any(
-        "to" in n.split() for n in build(graphs, tiny(model="mclea", ablate=True)).losses(graphs, graphs.train)
-    )
+    assert "joint to image" in build(graphs, tiny(model="mclea")).losses(graphs.train)
+    assert not any("to" in n.split() for n in build(graphs, tiny(model="mclea", ablate=True)).losses(graphs.train))
 
 
 # --- MEAformer -------------------------------------------------------------------------------------------------------
@@ -121,12 +119,12 @@ def test_attention_weights_by_hand():
 def test_every_entity_has_weights_of_its_own():
     graphs = world(missing=0.3)
     model = build(graphs, tiny(model="meaformer"))
-    weights = torch.stack(list(model.weights(model.encode(graphs)).values()))
+    weights = torch.stack(list(model.weights(model.encode()).values()))
     same(weights.sum(dim=0), torch.ones(graphs.num_nodes), 1e-6)
     assert (weights[list(model.modalities).index("image"), ~graphs.present["image"]] == 0).all()
     assert weights.std(dim=1).min() > 0
     off = build(graphs, tiny(model="meaformer", ablate=True))
-    assert len(off.weights(off.encode(graphs))["structure"].unique()) == 1
+    assert len(off.weights(off.encode())["structure"].unique()) == 1
 
 
 def test_dropout_follows_the_generator_and_prediction_has_none():
@@ -135,10 +133,10 @@ def test_dropout_follows_the_generator_and_prediction_has_none():
 
     def loss(seed):
         model.begin_epoch(1, G().manual_seed(seed))
-        return model.losses(graphs, graphs.train)["structure after attention"].item()
+        return model.losses(graphs.train)["structure after attention"].item()
 
     assert loss(1) == loss(1) != loss(2)
-    same(model.embed(graphs)["joint"], model.embed(graphs)["joint"], 0)
+    same(model.embed()["joint"], model.embed()["joint"], 0)
 
 
 # --- UMAEA -----------------------------------------------------------------------------------------------------------
@@ -152,15 +150,15 @@ def test_images_are_imagined_from_the_second_stage_on():
     for epoch in (1, 25, 26, 30, 31, 40):
         model.begin_epoch(epoch, G().manual_seed(0))
         stages.append(int(model.stage))
-        joint, image = model.embed(graphs)["joint"], model.encode(graphs)["image"]
+        joint, image = model.embed()["joint"], model.encode()["image"]
         part = joint.reshape(graphs.num_nodes, len(model.modalities), -1)[missing, -1]
         assert (part.abs().sum(dim=1) > 0).all() == (stages[-1] > 0)
         if stages[-1]:
             with torch.no_grad():
-                imagined = model.imagination(model._others(model.encode(graphs)))
+                imagined = model.imagination(model._others(model.encode()))
             same(image[missing], imagined[missing], 1e-5)
             same(image[~missing], model.encoders["image"](graphs.features["image"])[~missing], 0)
-        learns = {"image imagined", "others rebuilt", "divergence"} <= model.losses(graphs, graphs.train).keys()
+        learns = {"image imagined", "others rebuilt", "divergence"} <= model.losses(graphs.train).keys()
         assert learns == (stages[-1] == 1)
     assert stages == [0, 0, 1, 1, 2, 2]
     off = build(graphs, tiny(model="umaea", epochs=40, ablate=True))
@@ -252,13 +250,13 @@ def test_radial_basis_by_hand_and_values_count():
 def test_the_shared_vector_is_pulled_towards_all_views():
     graphs = world()
     model = build(graphs, tiny(model="mmea"))
-    parts = model.losses(graphs, graphs.train)
+    parts = model.losses(graphs.train)
     assert {f"shared to {m}" for m in model.modalities} <= parts.keys()
     parts["shared to image"].backward()
     assert model.common.weight.grad.abs().sum() > 0 and model.encoders["image"].weight.grad.abs().sum() > 0
-    same(model.embed(graphs)["joint"], model.common(), 0)
+    same(model.embed()["joint"], model.common(), 0)
     off = build(graphs, tiny(model="mmea", ablate=True))
-    assert off.embed(graphs)["joint"].shape[1] == 3 * 8 and "joint" not in off.losses(graphs, graphs.train)
+    assert off.embed()["joint"].shape[1] == 3 * 8 and "joint" not in off.losses(graphs.train)
 
 
 # --- one interface ---------------------------------------------------------------------------------------------------
@@ -289,7 +287,7 @@ def test_trains_alike_twice_and_learns(name, tmp_path):
     again = fit(graphs, config, "cpu", progress=False)
     for key, value in first.model.state_dict().items():
         assert value.equal(again.model.state_dict()[key]), key
-    figures = evaluate(first.model, first.graphs, first.graphs.test, config)
+    figures = first.evaluate()
     chance = 1 / len(first.graphs.test)
     # What rests on translations alone learns slowly.
     least = 3 if name in ("msnea", "mmea") else 15
@@ -318,13 +316,13 @@ def test_a_halted_training_goes_on(name, tmp_path):
 def test_without_its_idea_and_by_its_own_protocol(name):
     graphs = world(missing=0.2)
     off = build(graphs, find(name).resolve_config(tiny(model=name, ablate=True)))
-    parts = off.losses(graphs, graphs.train, None)
+    parts = off.losses(graphs.train, None)
     assert torch.isfinite(off.total_loss(parts))
     own = published(name)
     assert own.model == name and own != PMFConfig(model=name)
     few = own.replace(epochs=2, dim=8, scoring_end=1, batch_size=20)
     run = fit(generate(60, spoilt={"image": {"missing": 0.2}}), few, "cpu", progress=False)
-    assert evaluate(run.model, run.graphs, run.graphs.test, run.config).notna().all(axis=None)
+    assert run.evaluate().notna().all(axis=None)
 
 
 def test_noise_stands_for_a_missing_image():
@@ -336,8 +334,8 @@ def test_noise_stands_for_a_missing_image():
     assert (model.noise_image[~missing] == 0).all() and noise.std(dim=0).mean().item() == pytest.approx(
         x[~missing].std(dim=0).mean().item(), rel=0.2
     )
-    assert model.present["image"].all()
-    h = model.encode(graphs)["image"]
+    assert model.masks["image"].all()
+    h = model.encode()["image"]
     same(h[missing], model.encoders["image"](noise), 1e-5)
     same(h[~missing], model.encoders["image"](x)[~missing], 1e-5)
 

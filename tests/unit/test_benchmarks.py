@@ -5,7 +5,7 @@ import pytest
 from toys import FILES, same, write
 
 from pmf_minimal.datasets import DATASETS, benchmarks, load
-from pmf_minimal.graphs import DataError
+from pmf_minimal.errors import DataError
 
 
 def read(folder, **more):

@@ -7,8 +7,8 @@ import yaml
 from scipy import stats
 
 from pmf_minimal.config import PRESETS
+from pmf_minimal.errors import DataError
 from pmf_minimal.experiments import cards
-from pmf_minimal.graphs import DataError
 
 RULE = {"claim": 2, "says": "a helps", "rule": [{"more": "a", "less": "b"}]}
 

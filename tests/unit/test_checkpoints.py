@@ -7,9 +7,10 @@ import pytest
 import torch
 from toys import random_pair, tiny
 
-from pmf_minimal.graphs import DataError
-from pmf_minimal.scale import checkpoints
-from pmf_minimal.training import Training, fit
+from pmf_minimal.errors import DataError
+from pmf_minimal.runs import checkpoints
+from pmf_minimal.runs.run import fit
+from pmf_minimal.training import Training
 
 KINDS = {
     "plain": {},

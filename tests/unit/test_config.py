@@ -1,8 +1,11 @@
+import ast
+import inspect
 from dataclasses import FrozenInstanceError, fields
 
 import pytest
 
-from pmf_minimal.config import _CHOICES, PRESETS, PMFConfig
+from pmf_minimal import config as configuration
+from pmf_minimal.config import CHOICES, PRESETS, PMFConfig
 
 # Fields whose answer in the released code leaks who is in the test set, or what is right there (rows 4 and 16).
 HONEST = {"candidates_in_scoring": "all", "selection": "valid"}
@@ -46,22 +49,51 @@ def test_but_with_a_misspelt_field():
         PRESETS["paper"].replace(learning_rate=1, dims=3)
 
 
-@pytest.mark.parametrize("name", _CHOICES)
+@pytest.mark.parametrize("name", CHOICES)
 def test_choices(name):
-    for value in _CHOICES[name]:
+    for value in CHOICES[name]:
         assert getattr(PRESETS["paper"].replace(**{name: value}), name) == value
-    with pytest.raises(ValueError, match=f"{name}='nonsense': choose one of {_CHOICES[name][0]}"):
+    with pytest.raises(ValueError, match=f"{name}='nonsense': choose one of {next(iter(CHOICES[name]))}"):
         PRESETS["paper"].replace(**{name: "nonsense"})
 
 
+NAN, INF = float("nan"), float("inf")
+
+
 @pytest.mark.parametrize(
-    ("name", "value"), [("lr", "abc"), ("epochs", "many"), ("dim", 1.5), ("thaw", "perhaps"), ("seed", None)]
-)
-def test_values_of_the_wrong_kind(name, value):
-    with pytest.raises(ValueError, match=f"^{name}="):
+    ("name", "value"),
+    [
+        ("lr", "abc"), ("epochs", "many"), ("dim", 1.5), ("thaw", "perhaps"), ("thaw", 1), ("dim", True), ("seed", None),
+        ("lr", NAN), ("lr", INF), ("lr", -1), ("temperature", NAN), ("temperature", 0.0), ("clip", NAN), ("clip", 0.0),
+        ("weight_decay", NAN), ("weight_decay", -1e-3), ("warmup", NAN), ("warmup", 1.5), ("threshold_start", INF),
+        ("dim", 0), ("dim", 10**20), ("batch_size", 0), ("accumulation", 0), ("evaluate_every", 0), ("patience", 0),
+        ("fanout", -1), ("fanout", 99_999_999_999), ("epochs", 10**12), ("seed", -1), ("seed", 10**20), ("csls_k", 0),
+        ("train_share", "abc"), ("train_share", INF), ("valid_share", 2.0), ("model", 5), ("threshold_grows", 5),
+        ("modalities", 5), ("modalities", None), ("modalities", ()), ("modalities", (("a",),)), ("modalities", "image"),
+        ("modalities", ("image", "image")), ("modalities", ("picture",)),
+        ("beta", 5), ("beta", {}), ("beta", {"structure": NAN}), ("beta", {"structure": -1.0}), ("fusion", ["keep"]),
+    ],
+)  # fmt: skip
+def test_values_that_a_field_does_not_have(name, value):
+    """One sentence that begins with the field, before any work is done."""
+    with pytest.raises(ValueError, match=f"^({name}|modalities)=") as caught:
         PRESETS["paper"].replace(**{name: value})
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("weight_decay", [1e30])
+def test_extreme_values_are_left_to_the_loss(weight_decay):
+    """A finite number is a setting; that a run comes to nothing by it is said by the run, see test_training."""
+    assert PRESETS["paper"].replace(weight_decay=weight_decay).weight_decay == weight_decay
 
 
 def test_every_field_is_documented():
-    for field in fields(PMFConfig):
-        assert field.name in PMFConfig.__doc__, field.name
+    """By a comment that Sphinx shows: above it, or where it stands."""
+    source = inspect.getsource(configuration)
+    lines, found = ["", *source.splitlines()], set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.AnnAssign):
+            own, above = lines[node.lineno : node.end_lineno + 1], lines[node.lineno - 1].strip()
+            if above.startswith("#:") or any("#: " in line for line in own):
+                found.add(node.target.id)
+    assert {field.name for field in fields(PMFConfig)} <= found

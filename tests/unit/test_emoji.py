@@ -12,7 +12,7 @@ from scipy.stats import spearmanr
 
 from pmf_minimal.datasets.emoji import DATA, PAIRS, SUMS, TILE, VENDORS, logos, pictures, verify
 from pmf_minimal.datasets.emoji.facts import name_words, uri, variant_of
-from pmf_minimal.graphs import DataError
+from pmf_minimal.errors import DataError
 
 CARD = Path(__file__).parents[2] / "book" / "data_card.md"
 MEGABYTES = 12

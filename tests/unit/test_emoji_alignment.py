@@ -9,8 +9,7 @@ import pytest
 
 from pmf_minimal.config import PRESETS
 from pmf_minimal.datasets import load
-from pmf_minimal.evaluation import evaluate
-from pmf_minimal.training import fit
+from pmf_minimal.runs.run import fit
 
 MODALITIES = ("structure", "relation", "attribute", "image")
 
@@ -22,7 +21,7 @@ def hits(dataset, seed, modalities):
     if len(modalities) == 1:  # a modality that is frozen leaves nothing: alone, each is given all its features
         config = config.replace(scoring="off")
     run = fit(load(dataset), config, device="cpu", progress=False)
-    return evaluate(run.model, run.graphs, run.graphs.test, config, only="joint")["Hits@1"].mean(), len(run.graphs.test)
+    return run.evaluate().loc["joint"]["Hits@1"].mean(), len(run.graphs.test)
 
 
 @pytest.mark.parametrize("pair", ("fr_en", "ja_en", "zh_en", "de_en"))

@@ -5,8 +5,9 @@ import torch
 from torch.nn.functional import cosine_similarity
 from toys import random_pair, same, tiny
 
-from pmf_minimal.evaluation import candidate_similarity, evaluate, frozen_shares
 from pmf_minimal.model import PMF
+from pmf_minimal.scale.blockwise import Similarities
+from pmf_minimal.scale.evaluation import candidate_rows, evaluate_model
 
 
 @pytest.fixture(scope="module")
@@ -17,9 +18,9 @@ def graphs():
 @pytest.mark.parametrize("candidates", ["test", "all"])
 def test_both_directions(graphs, candidates):
     pmf = PMF(graphs, tiny())
-    table = evaluate(pmf, graphs, graphs.test, tiny(candidates=candidates))
+    table = evaluate_model(pmf, graphs.test, tiny(candidates=candidates))
     assert set(table.index.get_level_values("embedding")) == {*pmf.modalities, "joint"}
-    for name, h in pmf.embed(graphs).items():
+    for name, h in pmf.embed().items():
         for direction, (own, other) in {"left to right": (0, 1), "right to left": (1, 0)}.items():
             pool = graphs.test[:, other]
             if candidates == "all":
@@ -35,16 +36,21 @@ def test_both_directions(graphs, candidates):
 
 def test_only(graphs):
     pmf = PMF(graphs, tiny())
-    table = evaluate(pmf, graphs, graphs.valid, tiny(), only="joint")
+    table = evaluate_model(pmf, graphs.valid, tiny(), only="joint")
     assert list(table.index) == [("joint", "left to right"), ("joint", "right to left")]
-    assert table.equals(evaluate(pmf, graphs, graphs.valid, tiny()).loc[["joint"]])
+    assert table.equals(evaluate_model(pmf, graphs.valid, tiny()).loc[["joint"]])
 
 
 def test_candidates(graphs):
     h = torch.randn(graphs.num_nodes, 4, generator=torch.Generator().manual_seed(0))
-    everybody, rows, columns = candidate_similarity(h, graphs, graphs.test, tiny(candidates="all"))
+
+    def similarity(candidates):
+        left, right, rows, columns = candidate_rows(graphs, graphs.test, candidates)
+        return Similarities(h[left], h[right]).dense, rows, columns
+
+    everybody, rows, columns = similarity("all")
     assert everybody.shape == (graphs.n_left, graphs.n_right)
-    few, few_rows, few_columns = candidate_similarity(h, graphs, graphs.test, tiny(candidates="test"))
+    few, few_rows, few_columns = similarity("test")
     assert few.shape == (len(graphs.test),) * 2
     same(few[few_rows, few_columns], everybody[rows, columns], 1e-5)
 
@@ -52,7 +58,7 @@ def test_candidates(graphs):
 def test_frozen_shares(graphs):
     """Among the features that are there; a missing one is not frozen."""
     pmf = PMF(graphs, tiny())
-    assert set(frozen_shares(pmf, graphs).values()) == {0.0}
+    assert set(pmf.frozen_shares().values()) == {0.0}
     image = graphs.present["image"].nonzero().ravel()
     pmf.active["image"][image[: len(image) // 4]] = False
-    assert frozen_shares(pmf, graphs)["frozen image"] == pytest.approx(len(image) // 4 / len(image))
+    assert pmf.frozen_shares()["frozen image"] == pytest.approx(len(image) // 4 / len(image))

@@ -8,13 +8,12 @@ from torch.nn.functional import normalize
 from toys import pair_of_graphs, random_pair, same, tiny
 
 from pmf_minimal import matching
-from pmf_minimal.beyond import evidence
-from pmf_minimal.evaluation import evaluate
+from pmf_minimal.beyond import calibration, evidence
+from pmf_minimal.beyond.self_training import ConfidentPairs
+from pmf_minimal.errors import DataError
 from pmf_minimal.fusion import fuse
-from pmf_minimal.graphs import DataError
-from pmf_minimal.iterative import Probation
-from pmf_minimal.scale import blockwise
-from pmf_minimal.training import fit
+from pmf_minimal.runs.run import fit
+from pmf_minimal.scale import block_matching, kernels
 
 TAU = torch.tensor([0.1, 0.5])
 
@@ -49,18 +48,18 @@ def plainly(left, right):
 
 def test_by_hand():
     log, half = torch.log, torch.tensor(0.5)
-    same(evidence.evidence(torch.tensor(0.0), half), torch.tensor(0.0))  # no likelier for a pair than for strangers
-    same(evidence.evidence(log(torch.tensor(9.0)), half), log(torch.tensor(5.0)))
-    same(evidence.evidence(torch.tensor(-50.0), half), log(half))  # the worst it can say
-    same(evidence.evidence(torch.tensor(40.0), half), 40 + log(half))  # no bound upwards
-    same(evidence.evidence(torch.tensor([40.0, -40.0]), torch.zeros(2)), torch.zeros(2))  # one has no such feature
-    assert evidence.evidence(torch.tensor(-80.0), torch.tensor(1.0)) > -12, "nothing is certain"
+    same(calibration.evidence(torch.tensor(0.0), half), torch.tensor(0.0))  # no likelier for a pair than for strangers
+    same(calibration.evidence(log(torch.tensor(9.0)), half), log(torch.tensor(5.0)))
+    same(calibration.evidence(torch.tensor(-50.0), half), log(half))  # the worst it can say
+    same(calibration.evidence(torch.tensor(40.0), half), 40 + log(half))  # no bound upwards
+    same(calibration.evidence(torch.tensor([40.0, -40.0]), torch.zeros(2)), torch.zeros(2))  # one has no such feature
+    assert calibration.evidence(torch.tensor(-80.0), torch.tensor(1.0)) > -12, "nothing is certain"
 
 
 @pytest.mark.parametrize("cells", [70, 10**6])
 @pytest.mark.parametrize("rounds", [0, 2])
 def test_blocks_against_loops(monkeypatch, cells, rounds):
-    monkeypatch.setattr(blockwise, "CELLS", cells)
+    monkeypatch.setattr(kernels, "CELLS", cells)
     left, right = joints()
     whole = plainly(left, right)
     for _ in range(rounds):
@@ -110,7 +109,7 @@ def linked():
 
 def test_trust_is_learnt(linked):
     linked.features = h = noise(linked, 0.5)
-    tau, trust = evidence.calibrate(h, linked, 0)
+    tau, trust = calibration.calibrate(h, linked, 0)
     assert (tau > 0).all() and trust["a"].mean() > trust["b"].mean() + 0.2
     # pairs whose pictures are noise should not be punished for it
     left, right = linked.test.T
@@ -124,7 +123,7 @@ def test_trust_is_learnt(linked):
 
 def test_without_validation_pairs_the_prior_is_all_there_is(linked):
     h = noise(linked, 0.5)
-    tau, trust = evidence.calibrate(h, linked.with_split(linked.train, linked.valid[:0], linked.test), 0)
+    tau, trust = calibration.calibrate(h, linked.with_split(linked.train, linked.valid[:0], linked.test), 0)
     same(tau, torch.full((2,), 0.05), 1e-6)
     assert abs(float(trust["a"].mean() - trust["b"].mean())) < 0.1
 
@@ -133,21 +132,21 @@ def test_calibration_never_sees_test_pairs(linked):
     h = noise(linked, 0.5)
     other = linked.test.clone()
     other[:, 1] = other[:, 1].flip(0)
-    tau, trust = evidence.calibrate(h, linked, 0)
-    again, too = evidence.calibrate(h, linked.with_split(linked.train, linked.valid, other), 0)
+    tau, trust = calibration.calibrate(h, linked, 0)
+    again, too = calibration.calibrate(h, linked.with_split(linked.train, linked.valid, other), 0)
     same(tau, again)
     same(trust["b"], too["b"])
 
 
 def test_what_is_known_of_given_features_need_not_be_computed_again(linked):
     linked.features = h = noise(linked, 0.5)
-    z = evidence.match_zscores(h, linked)
+    z = calibration.match_zscores(h, linked)
     for m in "ab":
         left, right = (z[m][rows] for rows in (slice(0, 300), slice(300, 600)))
         same(torch.stack([left.mean(), right.mean()]), torch.zeros(2), 1e-5)
         same(torch.stack([left.std(), right.std()]), torch.ones(2), 1e-5)
-    tau, trust = evidence.calibrate(h, linked, 0)
-    again, too = evidence.calibrate(h, linked, 0, z)
+    tau, trust = calibration.calibrate(h, linked, 0)
+    again, too = calibration.calibrate(h, linked, 0, z)
     same(tau, again)
     same(trust["b"], too["b"])
 
@@ -157,19 +156,21 @@ def test_two_kinds_are_told_apart(share):
     g = torch.Generator().manual_seed(0)
     low = torch.rand(4000, generator=g) < share
     x = torch.where(low, torch.randn(4000, generator=g) * 0.3, 2 + 0.6 * torch.randn(4000, generator=g))
-    p, apart = evidence.lower_kind(x)
+    p, apart = calibration.lower_kind(x)
     assert abs(float(p.mean()) - share) < 0.02 and ((p > 0.5) == low).float().mean() > 0.98
     # the plain formulas, once more around: nothing moves any more
     mean = torch.stack([(q * x).sum() / q.sum() for q in (p, 1 - p)])
     same(mean, torch.tensor([0.0, 2.0]), 0.1)
     assert float(apart) == pytest.approx(2**0.5 * 2 / (0.3**2 + 0.6**2) ** 0.5, rel=0.1)
-    assert evidence.lower_kind(torch.tensor([-9.0, *x.tolist()]))[0][0] == 1, "what is far below is of the lower kind"
+    assert calibration.lower_kind(torch.tensor([-9.0, *x.tolist()]))[0][0] == 1, (
+        "what is far below is of the lower kind"
+    )
 
 
 def test_what_is_of_one_kind_is_not_taken_apart():
     x = torch.randn(4000, generator=torch.Generator().manual_seed(0))
-    assert evidence.lower_kind(x)[1] < evidence.MIN_SEPARATION
-    assert not evidence.would_freeze(x, torch.sigmoid(5 * x)).any()
+    assert calibration.lower_kind(x)[1] < calibration.MIN_SEPARATION
+    assert not calibration.would_freeze(x, torch.sigmoid(5 * x)).any()
 
 
 def test_frozen_is_what_is_of_the_lower_kind_and_worthless():
@@ -177,15 +178,16 @@ def test_frozen_is_what_is_of_the_lower_kind_and_worthless():
     low = torch.arange(1000) < 300
     z = torch.where(low, torch.randn(1000, generator=g) * 0.3 - 2, torch.randn(1000, generator=g) * 0.6)
     useless, useful = (torch.where(low, w, 0.9) for w in (0.3, 0.7))
-    assert (evidence.would_freeze(z, useless) == low).float().mean() > 0.98
-    assert not evidence.would_freeze(z, useful).any(), "a kind of its own, but trusted"
+    assert (calibration.would_freeze(z, useless) == low).float().mean() > 0.98
+    assert not calibration.would_freeze(z, useful).any(), "a kind of its own, but trusted"
 
 
 def test_a_training_ends_calibrated():
     run = fit(random_pair(seed=3), tiny(fusion="evidence", scoring="off", freezing="off"), progress=False)
-    assert "temperatures" in run.model.state_dict() and len(run.model.temperatures) == len(run.model.modalities)
-    assert not torch.equal(run.model.temperatures, torch.full_like(run.model.temperatures, run.config.temperature))
-    figures = evaluate(run.model, run.graphs, run.graphs.test, run.config)
+    temperatures = run.model.comparison.temperatures
+    assert "comparison.temperatures" in run.model.state_dict() and len(temperatures) == len(run.model.modalities)
+    assert not torch.equal(temperatures, torch.full_like(temperatures, run.config.temperature))
+    figures = run.evaluate()
     assert figures["MRR"].between(0, 1).all()
 
 
@@ -205,20 +207,23 @@ class Model:
     def __init__(self, h, trust, tau):
         self.h, self.trust, self.temperatures = h, trust, tau
 
-    def calibrate(self, graphs):
+    def calibrate(self):
         pass
 
-    def embed(self, graphs):
+    def embed(self):
         return {"joint": fuse(self.h, self.trust)}
+
+    def pair_scores(self, left, right, config):
+        return evidence.Evidence(left, right, self.temperatures, config.csls_k, config.csls_rounds)
 
 
 def test_only_what_is_probable_joins_the_seeds(linked):
     h = noise(linked, 0.0)
-    tau, trust = evidence.calibrate(h, linked, 0)
-    probation = Probation(linked, tiny(fusion="evidence"))
+    tau, trust = calibration.calibrate(h, linked, 0)
+    probation = ConfidentPairs(linked, tiny(fusion="evidence"))
     row = probation.collect(Model(h, trust, tau))
     assert row["valid precision"] >= 0.9 and 50 < row["added"] <= len(linked.test)
-    assert row["added right"] >= 0.9 * row["added"]
+    assert row["added correct"] >= 0.9 * row["added"]
     assert torch.equal(probation.train[: len(linked.train)], linked.train)
     added = probation.train[len(linked.train) :]
     assert not torch.isin(added, torch.cat([linked.train, linked.valid])).any()
@@ -229,13 +234,13 @@ def test_only_what_is_probable_joins_the_seeds(linked):
 
 def test_nothing_joins_when_what_seems_sure_is_wrong(linked):
     h = noise(linked, 0.0)
-    tau, trust = evidence.calibrate(h, linked, 0)
+    tau, trust = calibration.calibrate(h, linked, 0)
     # everybody looks like somebody else's counterpart
     left, right = linked.pairs.T
     moved = {m: x.clone() for m, x in h.items()}
     for m in h:
         moved[m][right] = h[m][right.roll(1)]
-    probation = Probation(linked, tiny(fusion="evidence"))
+    probation = ConfidentPairs(linked, tiny(fusion="evidence"))
     row = probation.collect(Model(moved, trust, tau))
     assert row["valid precision"] < 0.1 and row["added"] == 0
     assert torch.equal(probation.train, linked.train)
@@ -243,5 +248,5 @@ def test_nothing_joins_when_what_seems_sure_is_wrong(linked):
 
 def test_an_index_of_dot_products_is_no_way_to_evidence():
     left, right = joints()
-    with pytest.raises(DataError, match="compared by evidence"):
-        blockwise.match(evidence.Evidence(left[2], right[2], TAU), "approximate")
+    with pytest.raises(DataError, match="compared in another way: .* fusion to anything but evidence"):
+        block_matching.match(evidence.Evidence(left[2], right[2], TAU), "approximate")

@@ -13,7 +13,7 @@ from toys import random_pair, tiny, toy
 from pmf_minimal.datasets import load
 from pmf_minimal.datasets.emoji import logos, pictures
 from pmf_minimal.datasets.faults import FOREIGN, MISSING, NOISY, SWAPPED, WHOLE, corrupt
-from pmf_minimal.graphs import DataError
+from pmf_minimal.errors import DataError
 from pmf_minimal.relevance import best_match
 from pmf_minimal.training import fit
 

@@ -3,14 +3,14 @@
 import json
 
 import pytest
+from pmf_minimal.formats import FORMAT, check
 from toys import random_pair, tiny
 
 from pmf_minimal.config import PMFConfig
-from pmf_minimal.formats import FORMAT, check
-from pmf_minimal.graphs import DataError
+from pmf_minimal.errors import DataError
 from pmf_minimal.own import Alignment, restore
-from pmf_minimal.scale import checkpoints, run_folder
-from pmf_minimal.training import fit
+from pmf_minimal.runs import checkpoints, run_folder
+from pmf_minimal.runs.run import fit
 
 NEWER = rf"format {FORMAT + 1}, this version reads up to {FORMAT}; install a newer"
 

@@ -2,7 +2,8 @@ import pytest
 import torch
 from toys import random_doubles, same
 
-from pmf_minimal.freezing import active, freeze, shuffle_scores, threshold
+from pmf_minimal.beyond.controls import shuffle_scores
+from pmf_minimal.freezing import ThresholdSchedule, active, freeze, threshold
 
 
 def test_threshold_grows_to_its_end():
@@ -15,6 +16,13 @@ def test_threshold_grows_to_its_end():
         expected *= 1.2
     assert threshold(3000) == 0.9
     assert [threshold(n, 0.2, 2, 0.7) for n in range(4)] == [0.2, 0.4, 0.7, 0.7]
+
+
+def test_a_schedule_has_a_threshold_for_each_modality():
+    grown = [threshold(n, 0.2, 2, 0.7) for n in range(4)]
+    every, some = ThresholdSchedule(0.2, 2, 0.7), ThresholdSchedule(0.2, 2, 0.7, ("image",))
+    for schedule, modality, deltas in ((every, "image", grown), (some, "image", grown), (some, "name", [0.2] * 4)):
+        assert [schedule(modality, n) for n in range(4)] == deltas
 
 
 def test_active():
@@ -34,7 +42,7 @@ def test_freeze_through_shared_weights():
     same(weight.grad, h.grad[[0, 3]].T @ e[[0, 3]])
 
 
-def test_deal_out():
+def test_shuffled_scores():
     """The same scores on the same side, among those who have the feature; chance decides who gets which."""
     g = torch.Generator().manual_seed(0)
     w, present = torch.rand(40, generator=g), torch.rand(40, generator=g) > 0.3

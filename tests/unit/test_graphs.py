@@ -2,7 +2,7 @@ import pytest
 import torch
 from toys import random_pair, toy
 
-from pmf_minimal.graphs import DataError
+from pmf_minimal.errors import DataError
 
 
 def rows(pairs):

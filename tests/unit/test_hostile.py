@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 from safetensors.numpy import save as save_tensors
 from toys import many
 
-from pmf_minimal.datasets import errors, images, lines, text
-from pmf_minimal.graphs import DataError
+from pmf_minimal import errors
+from pmf_minimal.datasets import images, lines, text
+from pmf_minimal.errors import DataError
 
 PATH = Path("file")
 MET = set()  # classes of error that any example reached

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toys import many
 
-from pmf_minimal.datasets import errors
-from pmf_minimal.graphs import DataError
+from pmf_minimal import errors
+from pmf_minimal.errors import DataError
 from pmf_minimal.own import rdf, tables
 
 MET = set()

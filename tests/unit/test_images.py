@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from pmf_minimal.datasets.images import read_features
-from pmf_minimal.graphs import DataError
+from pmf_minimal.errors import DataError
 
 FEATURES = np.arange(6, dtype=np.float32).reshape(3, 2)
 IDS = np.arange(3)

@@ -7,6 +7,7 @@ import torch
 from toys import doubles, random_doubles, same
 
 from pmf_minimal import losses
+from pmf_minimal.scale import kernels
 
 TAU = 0.2
 
@@ -102,8 +103,8 @@ def test_large_batches_have_the_same_losses_and_gradients(monkeypatch, rows, dty
         return [*parts, left.grad, right.grad]
 
     plain = measure()
-    monkeypatch.setattr(losses, "LARGE", 0)
-    monkeypatch.setattr(losses, "ROWS", rows)
+    monkeypatch.setattr(kernels, "LARGE", 0)
+    monkeypatch.setattr(kernels, "ROWS", rows)
     by_hand = measure()
     for a, b in zip(by_hand, plain, strict=True):
         assert a.dtype == b.dtype
@@ -112,8 +113,8 @@ def test_large_batches_have_the_same_losses_and_gradients(monkeypatch, rows, dty
 
 def test_the_gradient_by_hand_is_right(monkeypatch):
     """Against differences of the loss itself."""
-    monkeypatch.setattr(losses, "LARGE", 0)
-    monkeypatch.setattr(losses, "ROWS", 2)
+    monkeypatch.setattr(kernels, "LARGE", 0)
+    monkeypatch.setattr(kernels, "ROWS", 2)
     a, b = ((random_doubles(5, 3, seed=k) / 5).requires_grad_() for k in (0, 1))
-    assert torch.autograd.gradcheck(lambda a, b: losses._sums(a, b, TAU), (a, b[:4]))
-    assert torch.autograd.gradcheck(lambda a: losses._own_sums(a, TAU), (a,))
+    assert torch.autograd.gradcheck(lambda a, b: kernels.sums_of_exp(a, b, TAU), (a, b[:4]))
+    assert torch.autograd.gradcheck(lambda a: kernels.sums_of_exp_among(a, TAU), (a,))

@@ -7,6 +7,7 @@ import torch
 from toys import random_pair, same, tiny, toy
 
 from pmf_minimal import losses, relevance
+from pmf_minimal.beyond.released import score_linked
 from pmf_minimal.config import PRESETS
 from pmf_minimal.model import PMF
 
@@ -31,15 +32,15 @@ def encoder_gradients(pmf, graphs, pairs, entities, names=None):
     """Gradient at the encoders' outputs, and the rows they belong to; of all losses or of those named."""
     kept, encode = {}, pmf.encode
 
-    def keep(graphs, rows=None):
-        h = encode(graphs, rows)
+    def keep(rows=None):
+        h = encode(rows)
         for x in h.values():
             x.retain_grad()
         kept["h"], kept["rows"] = h, rows
         return h
 
     pmf.encode = keep
-    parts = pmf.losses(graphs, pairs, entities)
+    parts = pmf.losses(pairs, entities)
     pmf.total_loss({n: x for n, x in parts.items() if names is None or n in names}).backward()
     rows = kept["rows"] if kept["rows"] is not None else torch.arange(graphs.num_nodes)
     return {m: x.grad if x.grad is not None else torch.zeros_like(x) for m, x in kept["h"].items()}, rows
@@ -54,7 +55,7 @@ def test_frozen_features_get_no_gradient(graphs):
     """Exactly zero at the encoder's output, whichever loss asks: as anchor, negative, partner, or part of the joint vector."""
     pmf = PMF(graphs, tiny())
     freeze_some(pmf, graphs)
-    parts = pmf.losses(graphs, *batch(graphs))
+    parts = pmf.losses(*batch(graphs))
     for names in [None, *([name] for name in parts)]:
         pmf = PMF(graphs, tiny())
         freeze_some(pmf, graphs)
@@ -80,10 +81,10 @@ def test_frozen_features_keep_their_place():
     """A frozen feature goes on as a negative and as a partner: it counts in the losses of the others."""
     graphs = split_pair()
     pmf = PMF(graphs, tiny())
-    before = pmf.losses(graphs, *batch(graphs))
+    before = pmf.losses(*batch(graphs))
     for m in pmf.modalities:
         pmf.active[m][::2] = False  # relevance untouched
-    for name, loss in pmf.losses(graphs, *batch(graphs)).items():
+    for name, loss in pmf.losses(*batch(graphs)).items():
         same(loss, before[name].detach(), 1e-6)
 
 
@@ -93,12 +94,12 @@ def test_values_of_the_losses():
     pmf = PMF(graphs, tiny())
     freeze_some(pmf, graphs)
     pairs = graphs.train[torch.randperm(len(graphs.train), generator=GENERATOR)]
-    found = pmf.losses(graphs, pairs, None)
-    h = pmf.encode(graphs)
+    found = pmf.losses(pairs, None)
+    h = pmf.encode()
     for m, x in (h | {"joint": pmf.joint(h)}).items():
         here = torch.ones(graphs.num_nodes, dtype=torch.bool) if m == "joint" else graphs.presence(m)
         both = pairs[here[pairs].all(dim=1)]
-        same(found[m], losses.alignment_loss(x[both[:, 0]], x[both[:, 1]], 0.05).mean().detach(), 1e-4)
+        same(found[m,], losses.alignment_loss(x[both[:, 0]], x[both[:, 1]], 0.05).mean().detach(), 1e-4)
 
 
 def test_missing_features_take_no_part():
@@ -108,8 +109,8 @@ def test_missing_features_take_no_part():
     results = []
     for g in (graphs, other):
         pmf = PMF(g, tiny())
-        pmf.score(g, dict.fromkeys(pmf.modalities, 0.3), GENERATOR)
-        results.append([*pmf.losses(g, *batch(g)).values(), pmf.relevance["image"], pmf.embed(g)["joint"]])
+        pmf.score(dict.fromkeys(pmf.modalities, 0.3), GENERATOR)
+        results.append([*pmf.losses(*batch(g)).values(), pmf.relevance["image"], pmf.embed()["joint"]])
     for a, b in zip(*results, strict=True):
         assert torch.equal(a, b)
 
@@ -128,8 +129,8 @@ def test_score():
     graphs = split_pair()
     pmf = PMF(graphs, tiny())
     thresholds = dict(zip(pmf.modalities, (0.1, 0.3, 0.5, 0.7), strict=True))
-    pmf.score(graphs, thresholds, GENERATOR)
-    for m, h in pmf.encode(graphs).items():
+    pmf.score(thresholds, GENERATOR)
+    for m, h in pmf.encode().items():
         w = relevance.score(h.detach(), graphs.presence(m), graphs.n_left, thresholds[m])
         assert torch.equal(pmf.relevance[m], w) and torch.equal(pmf.active[m], w > 0)
         assert not pmf.relevance[m].requires_grad
@@ -138,12 +139,12 @@ def test_score():
 def test_scoring_on_known_truth_and_at_random():
     graphs = split_pair()
     thresholds = dict.fromkeys(("structure", "relation", "attribute", "image"), 0.5)
-    oracle = PMF(graphs, tiny(scoring="oracle"))
-    oracle.score(graphs, thresholds, GENERATOR)
+    oracle = PMF(graphs, tiny(scorer="oracle"))
+    oracle.score(thresholds, GENERATOR)
     assert torch.equal(oracle.relevance["image"], (graphs.relevant["image"] & graphs.present["image"]).float())
-    honest, random = PMF(graphs, tiny()), PMF(graphs, tiny(scoring="random"))
+    honest, random = PMF(graphs, tiny()), PMF(graphs, tiny(scorer="shuffled"))
     for pmf in (honest, random):
-        pmf.score(graphs, thresholds, torch.Generator().manual_seed(0))
+        pmf.score(thresholds, torch.Generator().manual_seed(0))
     for m in honest.modalities:
         assert honest.relevance[m].sort().values.tolist() == random.relevance[m].sort().values.tolist()
     assert not torch.equal(honest.relevance["image"], random.relevance["image"])
@@ -154,11 +155,11 @@ def test_thaw(thaw):
     graphs = split_pair()
     pmf = PMF(graphs, tiny(thaw=thaw))
     thresholds = dict.fromkeys(pmf.modalities, 0.1)
-    pmf.score(graphs, thresholds, GENERATOR)
+    pmf.score(thresholds, GENERATOR)
     free = pmf.active["image"].clone()
-    pmf.score(graphs, dict.fromkeys(pmf.modalities, 2.0), GENERATOR)  # nobody passes
+    pmf.score(dict.fromkeys(pmf.modalities, 2.0), GENERATOR)  # nobody passes
     assert not pmf.active["image"].any()
-    pmf.score(graphs, thresholds, GENERATOR)
+    pmf.score(thresholds, GENERATOR)
     assert torch.equal(pmf.active["image"], free if thaw else torch.zeros_like(free))
 
 
@@ -166,10 +167,10 @@ def test_scoring_among_linked_entities():
     """Row 4: `released` compares seeds with their partners and test entities with each other."""
     graphs = split_pair()
     pmf = PMF(graphs, tiny(candidates_in_scoring="test"))
-    pmf.score(graphs, dict.fromkeys(pmf.modalities, 0.3), GENERATOR)
+    pmf.score(dict.fromkeys(pmf.modalities, 0.3), GENERATOR)
     unknown = torch.cat([graphs.valid, graphs.test])
-    h = pmf.encode(graphs)["relation"].detach() * graphs.presence("relation")[:, None]
-    expected = relevance.score_linked(h, graphs.train, unknown, 0.3) * graphs.presence("relation")
+    h = pmf.encode()["relation"].detach() * graphs.presence("relation")[:, None]
+    expected = score_linked(h, graphs.train, unknown, 0.3) * graphs.presence("relation")
     same(pmf.relevance["relation"], expected, 1e-6)
 
 
@@ -177,19 +178,22 @@ def test_learned_weights():
     """Row 12: exp(-s) L + s around every loss, least at s = log L."""
     graphs = toy()
     pmf = PMF(graphs, tiny(loss_weights="learned"))
-    parts = {"structure": torch.tensor(3.0), "joint": torch.tensor(1.0), "structure-image": torch.tensor(2.0)}
+    parts = {("structure",): 3.0, ("joint",): 1.0, ("cross", "structure", "image"): 2.0}
+    weighting = pmf.weighting
     with torch.no_grad():
-        pmf.log_variance["structure"].fill_(1.0)
-    same(pmf.total_loss(parts), 3 * torch.tensor(-1.0).exp() + 1 + 1 + 2, 1e-6)
-    assert all(p.requires_grad for p in pmf.log_variance.values())
-    assert not any(p.requires_grad for p in PMF(graphs, tiny()).log_variance.values())
+        weighting.log_variance[weighting.names["structure",]].fill_(1.0)
+    total = pmf.total_loss({name: torch.tensor(x) for name, x in parts.items()})
+    same(total, 3 * torch.tensor(-1.0).exp() + 1 + 1 + 2, 1e-6)
+    assert set(parts) < set(weighting.names) and len(list(weighting.parameters())) == len(weighting.names)
+    assert all(p.requires_grad for p in weighting.parameters())
+    assert not list(PMF(graphs, tiny()).weighting.parameters())
 
 
 def test_embed():
     graphs = split_pair()
     pmf = PMF(graphs, tiny())
     freeze_some(pmf, graphs)
-    h = pmf.embed(graphs)
+    h = pmf.embed()
     assert list(h) == [*pmf.modalities, "joint"]
     assert not h["image"][~graphs.present["image"]].any() and h["image"][graphs.present["image"]].any(dim=1).all()
     for i, m in enumerate(pmf.modalities):
@@ -200,17 +204,23 @@ def test_modalities():
     graphs = split_pair()
     pmf = PMF(graphs, tiny(modalities=("image", "relation", "name")))  # name is not in the data
     assert pmf.modalities == ("image", "relation")
-    assert set(pmf.losses(graphs, *batch(graphs))) == {"image", "relation", "joint", "image-relation"}
+    assert set(pmf.losses(*batch(graphs))) == {
+        ("image",),
+        ("relation",),
+        ("joint",),
+        ("cross", "image", "relation"),
+    }
 
 
 def test_bag_of_relations_is_binary_unless_asked():
     graphs = toy()
     for counts in (False, True):
         pmf = PMF(graphs, tiny(relation_counts=counts))
-        before = pmf.encode(graphs)["relation"].detach()
+        before = pmf.encode()["relation"].detach()
         doubled = toy()
         doubled.features["relation"] *= 2
-        assert torch.equal(pmf.encode(doubled)["relation"], before) != counts
+        again = PMF(doubled, tiny(relation_counts=counts)).encode()["relation"]
+        assert torch.equal(again, before) != counts
 
 
 @pytest.mark.parametrize("preset", ["paper", "released"])
@@ -218,7 +228,7 @@ def test_one_pair_alone(preset):
     """A last batch of one pair has no negatives: finite losses and gradients all the same."""
     graphs = toy()
     pmf = PMF(graphs, PRESETS[preset].replace(dim=8))
-    parts = pmf.losses(graphs, graphs.train[:1], None)
+    parts = pmf.losses(graphs.train[:1], None)
     pmf.total_loss(parts).backward()
     assert all(p.grad.isfinite().all() for p in pmf.parameters() if p.grad is not None)
 
@@ -229,7 +239,7 @@ def test_bfloat16_is_close():
     results = []
     for precision in ("float32", "bfloat16"):
         model = PMF(graphs, tiny(dtype=precision, fusion="keep"))
-        loss = model.total_loss(model.losses(graphs, graphs.train, (torch.arange(30), torch.arange(30, 63))))
+        loss = model.total_loss(model.losses(graphs.train, (torch.arange(30), torch.arange(30, 63))))
         loss.backward()
         gradient = torch.cat([p.grad.ravel() for p in model.parameters() if p.grad is not None])
         assert loss.dtype == gradient.dtype == torch.float32
@@ -242,7 +252,7 @@ def test_bfloat16_is_close():
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="PyTorch needs a C++ compiler to compile for the CPU")
 def test_compiled_loss_is_the_same():
-    plain, compiled = (PMF(split_pair(), tiny(compile=flag)).alignment_loss for flag in (False, True))
+    plain, compiled = (PMF(split_pair(), tiny(compile=flag)).cross_graph.pair_loss for flag in (False, True))
     assert plain is losses.alignment_loss is not compiled
     values = []
     for loss in (plain, compiled):
@@ -261,7 +271,7 @@ def test_plain_concatenation_ignores_the_scores():
         pmf = PMF(graphs, tiny(fusion=fusion))
         freeze_some(pmf, graphs)
         frozen = graphs.presence("image") & ~pmf.active["image"]
-        joint = pmf.joint(pmf.encode(graphs)).reshape(graphs.num_nodes, len(pmf.modalities), -1)
+        joint = pmf.joint(pmf.encode()).reshape(graphs.num_nodes, len(pmf.modalities), -1)
         length = joint[:, pmf.modalities.index("image")].norm(dim=1)
         assert frozen.any() and (length[~graphs.presence("image")] == 0).all()
         same(length[frozen], torch.full_like(length[frozen], float(fusion == "none")), 1e-5)

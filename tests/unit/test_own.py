@@ -12,14 +12,14 @@ from click.testing import CliRunner
 from PIL import Image
 from toys import random_pair, tiny
 
-from pmf_minimal import own
+from pmf_minimal import errors, own
 from pmf_minimal.cli.main import main
 from pmf_minimal.config import PMFConfig
-from pmf_minimal.datasets import errors
-from pmf_minimal.graphs import DataError, GraphPair
+from pmf_minimal.errors import DataError
+from pmf_minimal.graphs import GraphPair
 from pmf_minimal.own import rdf, tables
+from pmf_minimal.runs.run import fit
 from pmf_minimal.scale.blockwise import Similarities
-from pmf_minimal.training import fit
 
 LABEL = "<http://www.w3.org/2000/01/rdf-schema#label>"
 
@@ -322,7 +322,7 @@ def test_alarms_of_both_sides():
         n_left=4, num_nodes=8, train=seeds + torch.tensor([0, 4]), valid=valid + torch.tensor([0, 4])
     )
     table = alignment._thresholds()
-    columns = ["matches", "right", "wrong", "false_matches", "precision", "recall"]
+    columns = ["matches", "correct", "wrong", "false_matches", "precision", "recall"]
     assert table[columns].to_numpy().tolist() == [[1, 1, 0, 0, 1, 0.5], [3, 2, 0, 0.5, 0.8, 1]]
 
 

@@ -9,7 +9,8 @@ from torch.nn.functional import cosine_similarity, normalize
 from toys import doubles, random_doubles, same
 
 from pmf_minimal import relevance
-from pmf_minimal.scale import blockwise
+from pmf_minimal.beyond.released import score_linked
+from pmf_minimal.scale import kernels
 
 
 def loop(left, right):
@@ -21,7 +22,7 @@ def loop(left, right):
 @pytest.mark.parametrize("sizes", [(7, 5), (1, 4), (6, 1), (4, 9)])
 @pytest.mark.parametrize("block", [1, 12, 100])
 def test_best_match(monkeypatch, sizes, block):
-    monkeypatch.setattr(blockwise, "CELLS", block)
+    monkeypatch.setattr(kernels, "CELLS", block)
     left, right = random_doubles(sizes[0], 3, seed=1), random_doubles(sizes[1], 3, seed=2)
     right[0] = 2 * left[-1]  # a perfect match, and a tie where there is only one
     for found, expected in zip(relevance.best_match(left, right), loop(left, right), strict=True):
@@ -32,7 +33,7 @@ def test_best_match(monkeypatch, sizes, block):
 def test_in_blocks_as_dense(monkeypatch, dtype, tolerance):
     left, right = random_doubles(300, 64, seed=1).to(dtype), random_doubles(250, 64, seed=2).to(dtype)
     dense = normalize(left.double()) @ normalize(right.double()).T
-    monkeypatch.setattr(blockwise, "CELLS", 7 * 250)
+    monkeypatch.setattr(kernels, "CELLS", 7 * 250)
     alpha_left, alpha_right = relevance.best_match(left, right)
     assert alpha_left.dtype == dtype
     same(alpha_left.double(), dense.amax(dim=1), tolerance)
@@ -82,7 +83,7 @@ def test_no_gradient():
     h = random_doubles(4, 2).requires_grad_()
     pairs = torch.tensor([[0, 2], [1, 3]])
     assert not relevance.score(h, torch.ones(4).bool(), 2, 0.1).requires_grad
-    assert not relevance.score_linked(h, pairs[:1], pairs[1:], 0.1).requires_grad
+    assert not score_linked(h, pairs[:1], pairs[1:], 0.1).requires_grad
 
 
 def test_score_linked():
@@ -95,7 +96,7 @@ def test_score_linked():
     for rows, alphas in (([0, 1, 2, 3], gold + alpha_left), ([5, 6, 8, 7], gold + alpha_right)):
         for i, alpha in zip(rows, alphas, strict=True):
             expected[i] = max(0.0, (alpha - delta) / (max(alphas) - delta))
-    same(relevance.score_linked(h, train, test, delta), expected)
+    same(score_linked(h, train, test, delta), expected)
 
 
 LIMITED = """
@@ -103,7 +104,6 @@ import resource
 from pathlib import Path
 import torch
 from pmf_minimal import relevance
-from pmf_minimal.scale import blockwise
 torch.set_num_threads(1)  # each thread would reserve address space of its own
 h = torch.randn(40_000, 2)
 size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()

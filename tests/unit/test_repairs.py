@@ -12,10 +12,11 @@ import pytest
 import torch
 from toys import FILES, write
 
-from pmf_minimal.datasets import archives, errors, images, layout, text
+from pmf_minimal import errors
+from pmf_minimal.datasets import archives, images, layout, text
 from pmf_minimal.datasets.assemble import Side, assemble
 from pmf_minimal.datasets.benchmarks import read_folder
-from pmf_minimal.graphs import DataError
+from pmf_minimal.errors import DataError
 
 
 def read(folder, **files):

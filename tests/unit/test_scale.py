@@ -11,11 +11,12 @@ import torch
 from toys import random_pair, same, tiny
 
 from pmf_minimal.encoders import Neighbours, StructureEncoder
-from pmf_minimal.graphs import DataError
+from pmf_minimal.errors import DataError
 from pmf_minimal.matching import greedy
-from pmf_minimal.scale import approximate, blockwise, memory
+from pmf_minimal.runs.run import fit
+from pmf_minimal.scale import approximate, memory
 from pmf_minimal.scale.blockwise import Similarities
-from pmf_minimal.training import Training, fit
+from pmf_minimal.training import Training
 
 ROOT = Path(__file__).parents[2]
 SHARED = """
@@ -23,7 +24,7 @@ import sys
 import torch
 from toys import random_pair, tiny
 from pmf_minimal.scale import distributed
-from pmf_minimal.training import fit
+from pmf_minimal.runs.run import fit
 distributed.init_process_group()
 rank, processes = distributed.rank_and_world_size()
 run = fit(random_pair(60).split(0), tiny(batch_size=4, accumulation=2), "cpu", progress=False)
@@ -167,7 +168,7 @@ def test_an_index_finds_most_neighbours(near_twins):
 
 def test_matching_through_an_index(near_twins):
     exact = {tuple(pair) for pair in greedy(near_twins.dense).tolist()}
-    found = blockwise.match(near_twins, "approximate")
+    found = block_matching.match(near_twins, "approximate")
     assert len(found) == len(found[:, 0].unique()) == len(found[:, 1].unique())
     assert len(exact & {tuple(pair) for pair in found.tolist()}) > 0.85 * len(exact)
 
@@ -180,7 +181,7 @@ def test_greedy_among_candidates_by_hand():
 def test_what_an_index_cannot_do_is_said(monkeypatch):
     left = torch.rand(5, 2)
     with pytest.raises(DataError, match="set similarity=cosine"):
-        blockwise.match(Similarities(left, left, "euclidean"), "approximate")
+        block_matching.match(Similarities(left, left, "euclidean"), "approximate")
     honest = builtins.__import__
 
     def without_faiss(name, *rest, **more):
@@ -190,4 +191,4 @@ def test_what_an_index_cannot_do_is_said(monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", without_faiss)
     with pytest.raises(DataError, match=r"pip install \"pmf-minimal\[ann\]\""):
-        blockwise.match(Similarities(left, left), "approximate")
+        block_matching.match(Similarities(left, left), "approximate")

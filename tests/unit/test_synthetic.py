@@ -5,13 +5,13 @@ import sys
 
 import pytest
 import torch
+from pmf_minimal.evaluation import evaluate
 from scipy.stats import spearmanr
 
 from pmf_minimal.config import PRESETS
 from pmf_minimal.datasets import load
 from pmf_minimal.datasets.faults import SWAPPED
 from pmf_minimal.datasets.synthetic import BLUR, generate
-from pmf_minimal.evaluation import evaluate
 from pmf_minimal.relevance import best_match
 from pmf_minimal.training import fit
 

@@ -8,7 +8,7 @@ from toys import write
 
 from pmf_minimal.datasets import benchmarks, text
 from pmf_minimal.datasets.benchmarks import Source
-from pmf_minimal.graphs import DataError
+from pmf_minimal.errors import DataError
 
 NAMES = [[0, ["Paris"]], [2, ["tour", "Eiffel"]], [1, ["Paris"]], [3, ["eiffel", "tower"]], [9, ["a"]]]
 

@@ -5,11 +5,13 @@ import math
 import pandas as pd
 import pytest
 import torch
+from pmf_minimal.evaluation import evaluate
 from toys import random_pair, same, tiny
 
 from pmf_minimal.config import PRESETS
-from pmf_minimal.evaluation import evaluate
-from pmf_minimal.training import Training, fit, learning_rate
+from pmf_minimal.runs.run import fit
+from pmf_minimal.scale.schedules import learning_rate
+from pmf_minimal.training import Training
 
 
 def train(graphs=None, **changes):
@@ -41,7 +43,7 @@ def test_same_seed_same_run(run):
         torch.equal(a, b)
         for a, b in zip(run.model.state_dict().values(), again.model.state_dict().values(), strict=True)
     )
-    metrics = [evaluate(r.model, r.graphs, r.graphs.test, r.config) for r in (run, again)]
+    metrics = [r.evaluate() for r in (run, again)]
     pd.testing.assert_frame_equal(*metrics, check_exact=True)
 
 
@@ -59,7 +61,7 @@ def test_global_randomness_plays_no_part(run):
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"scoring": "random"}, {"iterative_epochs": 4, "iterative_every": 1, "probation": 2}]
+    "changes", [{}, {"scorer": "shuffled"}, {"iterative_epochs": 4, "iterative_every": 1, "probation": 2}]
 )
 def test_test_pairs_are_not_read(changes):
     """Other counterparts in the test set, and nothing changes but what is for the record only."""
@@ -67,7 +69,7 @@ def test_test_pairs_are_not_read(changes):
     wrong = graphs.test.clone()
     wrong[:, 1] = wrong[:, 1].roll(1)
     honest, misled = (train(g, **changes) for g in (graphs, graphs.with_split(graphs.train, graphs.valid, wrong)))
-    record = ["added right"] if "iterative_epochs" in changes else []
+    record = ["added correct"] if "iterative_epochs" in changes else []
     pd.testing.assert_frame_equal(
         honest.history.drop(columns=record), misled.history.drop(columns=record), check_exact=True
     )
@@ -102,7 +104,7 @@ def test_history(run):
     [
         ({"scoring": "off"}, []),
         ({"scoring": "static"}, [2]),
-        ({"scoring": "oracle"}, [2, 3, 4]),
+        ({"scorer": "oracle"}, [2, 3, 4]),
         ({"scoring_end": 2}, [2]),
     ],
 )
@@ -215,5 +217,5 @@ def test_presets(name):
 def test_it_learns():
     """On graphs that resemble each other, far better than chance (1 in 15) and than before."""
     run = train(epochs=40, scoring_end=20, dim=16, batch_size=100)
-    figures = evaluate(run.model, run.graphs, run.graphs.test, run.config)
+    figures = run.evaluate()
     assert figures.loc[("joint", "left to right"), "Hits@1"] > 0.5

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pmf_minimal.datasets import vision
-from pmf_minimal.graphs import DataError
+from pmf_minimal.errors import DataError
 
 
 def quarters(mode="RGB"):

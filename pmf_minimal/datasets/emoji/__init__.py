@@ -13,7 +13,8 @@ import numpy as np
 from PIL import Image
 
 from pmf_minimal.datasets import faults
-from pmf_minimal.graphs import DataError, GraphPair
+from pmf_minimal.errors import DataError
+from pmf_minimal.graphs import GraphPair
 
 DATA = Path(__file__).parents[1] / "data" / "emoji"
 SUMS = "SHA256SUMS"

@@ -1,9 +1,9 @@
 import pytest
 from toys import random_pair, tiny
 
-from pmf_minimal.graphs import DataError
+from pmf_minimal.errors import DataError
+from pmf_minimal.runs.run import fit
 from pmf_minimal.scale import run_folder
-from pmf_minimal.training import fit
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,13 @@ import pytest
 import torch
 from toys import random_pair, same, tiny
 
-from pmf_minimal import matching, metrics
-from pmf_minimal.evaluation import evaluate
-from pmf_minimal.graphs import DataError
+from pmf_minimal import matching
+from pmf_minimal.errors import DataError
+from pmf_minimal.metrics import evaluate
 from pmf_minimal.model import PMF
-from pmf_minimal.scale import blockwise, memory
+from pmf_minimal.scale import block_matching, kernels, memory
 from pmf_minimal.scale.blockwise import Similarities
+from pmf_minimal.scale.evaluation import evaluate_model, evaluate_scores
 
 HOW = ["greedy", "greedy_in_order", "mutual", "row", "optimal"]
 
@@ -26,7 +27,7 @@ def sides(seed, ties, n=23, m=31):
 @pytest.fixture(params=[1, 70, 200])
 def small(request, monkeypatch):
     """Blocks of one, two, six rows of 31."""
-    monkeypatch.setattr(blockwise, "CELLS", request.param)
+    monkeypatch.setattr(kernels, "CELLS", request.param)
 
 
 @pytest.mark.parametrize("kind", ["cosine", "dot", "euclidean"])
@@ -52,7 +53,7 @@ def test_what_fits_is_the_same_to_the_last_bit(rounds):
     assert s.fits_in_block and torch.equal(s.dense, whole) and torch.equal(s.T.dense, whole.T)
     assert torch.equal(s.block(slice(3, 9)), whole[3:9])
     for how in HOW:
-        assert torch.equal(blockwise.match(s, how), matching.match(whole, how))
+        assert torch.equal(block_matching.match(s, how), matching.match(whole, how))
 
 
 @pytest.mark.parametrize("how", HOW)
@@ -62,7 +63,7 @@ def test_matches(small, how, ties, seed):
     for n, m in ((23, 31), (31, 23)):
         left, right = sides(seed, ties, n, m)
         expected = matching.match(left @ right.T, how)
-        assert blockwise.match(Similarities(left, right, "dot"), how).tolist() == expected.tolist()
+        assert block_matching.match(Similarities(left, right, "dot"), how).tolist() == expected.tolist()
 
 
 def test_greedy_ends_although_rounding_depends_on_the_block(small, monkeypatch):
@@ -71,18 +72,17 @@ def test_greedy_ends_although_rounding_depends_on_the_block(small, monkeypatch):
     s, honest, g = Similarities(one, one, "dot"), Similarities._compute, torch.Generator().manual_seed(0)
     noise = lambda x: x + 1e-7 * torch.rand(x.shape, generator=g, dtype=x.dtype)  # noqa: E731
     monkeypatch.setattr(Similarities, "_compute", lambda self, *where: noise(honest(self, *where)))
-    found = blockwise.greedy(s)
+    found = block_matching.greedy(s)
     assert len(found) == 23 == len(found[:, 1].unique()) and found[:, 0].tolist() == list(range(23))
 
 
 @pytest.mark.parametrize("ties", [True, False])
-def test_ranks(small, ties):
+def test_figures(small, ties):
     left, right = sides(5, ties)
     rows, columns = torch.randperm(23)[:17], torch.randperm(31)[:17]
     s, whole = Similarities(left, right, "dot"), left @ right.T
-    for found, expected in ((blockwise.count_better_and_tied(s, rows, columns), metrics.count_better_and_tied(whole[rows], columns)),
-                            (blockwise.count_better_and_tied(s.T, columns, rows), metrics.count_better_and_tied(whole.T[columns], rows))):  # fmt: skip
-        assert [x.tolist() for x in found] == [x.tolist() for x in expected]
+    assert evaluate_scores(s, rows, columns) == evaluate(whole[rows], columns)
+    assert evaluate_scores(s.T, columns, rows) == evaluate(whole.T[columns], rows)
 
 
 @pytest.mark.parametrize("candidates", ["test", "all"])
@@ -90,28 +90,29 @@ def test_ranks(small, ties):
 def test_evaluation(monkeypatch, candidates, rounds):
     graphs = random_pair().split(0)
     pmf, config = PMF(graphs, tiny()), tiny(candidates=candidates, csls_rounds=rounds)
-    whole = evaluate(pmf, graphs, graphs.test, config)
-    monkeypatch.setattr(blockwise, "CELLS", 50)
-    assert (evaluate(pmf, graphs, graphs.test, config) - whole).abs().to_numpy().max() < 1e-6
+    whole = evaluate_model(pmf, graphs.test, config)
+    monkeypatch.setattr(kernels, "CELLS", 50)
+    assert (evaluate_model(pmf, graphs.test, config) - whole).abs().to_numpy().max() < 1e-6
 
 
 LIMITED = """
 import resource
 from pathlib import Path
 import torch
-from pmf_minimal.scale import blockwise
+from pmf_minimal.scale import block_matching, kernels
+from pmf_minimal.scale.blockwise import Similarities
+from pmf_minimal.scale.evaluation import evaluate_scores
 torch.set_num_threads(1)  # each thread would reserve address space of its own
-blockwise.CELLS = 2**20
+kernels.CELLS = 2**20
 x = torch.randn(20_000, 2)
 pairs = torch.arange(10_000)
 size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (size + 96 * 2**20,) * 2)
-s = blockwise.Similarities(x[:10_000], x[10_000:], csls_rounds=1)
-greedy, mutual = blockwise.match(s), blockwise.match(s, "mutual")
+s = Similarities(x[:10_000], x[10_000:], csls_rounds=1)
+greedy, mutual = block_matching.match(s), block_matching.match(s, "mutual")
 assert len(greedy) == 10_000 > len(mutual) > 100
 for side in (s, s.T):
-    better, equal = blockwise.count_better_and_tied(side, pairs, pairs)
-    assert len(better) == 10_000 and equal.min() > 0
+    assert 0 < evaluate_scores(side, pairs, pairs)["Hits@1"] < 0.1
 """
 
 
@@ -123,11 +124,13 @@ def test_memory_grows_with_n():
 
 def test_optimal_says_up_to_which_size_it_fits(monkeypatch):
     monkeypatch.setattr(memory, "free_bytes", lambda device="cpu": 20 * 40.0**2)
-    assert len(matching.optimal(torch.rand(40, 40))) == 40
-    with pytest.raises(DataError, match="enough for 40 a side; set matching=greedy"):
-        matching.optimal(torch.rand(41, 41))
+    fits, larger = (Similarities(*torch.rand(2, n, 3)) for n in (40, 41))
+    assert len(block_matching.match(fits, "optimal")) == 40
+    for how in ("optimal", "sinkhorn"):
+        with pytest.raises(DataError, match=f"{how} .* enough for 40 a side; set matching=greedy"):
+            block_matching.match(larger, how)
     with pytest.raises(DataError, match="20000 to 20000 entities takes 8 GB"):
-        blockwise.match(Similarities(torch.rand(20000, 1), torch.rand(20000, 1)), "optimal")
+        block_matching.match(Similarities(torch.rand(20000, 1), torch.rand(20000, 1)), "optimal")
 
 
 def test_free_memory_is_some():

@@ -1,9 +1,11 @@
-"""What can be wrong with somebody's data: one class for each kind, all of them a ``DataError``.
+"""What can be wrong with input: one class for each kind, all of them a :class:`DataError`.
 
-A message is one sentence that names the file, the line or the id, and the mend.
+A message is one sentence that names the file, the line or the id, and the fix.
 """
 
-from pmf_minimal.graphs import DataError
+
+class DataError(ValueError):
+    """The input is not what it should be; the message names the file, the place and the fix."""
 
 
 class DataWarning(UserWarning):
@@ -52,3 +54,15 @@ class UnsafePickle(DataError):
 
 class UnsafeArchive(DataError):
     """An archive would write outside its folder or fill the disk; nothing was unpacked."""
+
+
+class Diverged(DataError):
+    """A loss is not finite: the run has no result."""
+
+
+class OtherRun(DataError):
+    """A folder holds the state or the result of another run: other data, other settings or another version."""
+
+
+class NotWritable(DataError):
+    """A file or folder cannot be written; what was written before the fault is kept where the message says."""

@@ -8,7 +8,7 @@ import torch
 from pmf_minimal.config import PRESETS
 from pmf_minimal.datasets import load
 from pmf_minimal.experiments.diagnostics import Observer, auc, train_and_measure
-from pmf_minimal.training import fit
+from pmf_minimal.runs.run import fit
 
 CONFIG = PRESETS["quick"].replace(
     dim=16,
@@ -84,9 +84,9 @@ def test_precision_and_recall_by_counting(watched):
 
 def test_measures_of_an_oracle_and_of_a_chance():
     graphs = load("emoji/fr_en+hard")
-    oracle, _ = train_and_measure(graphs, CONFIG.replace(scoring="oracle"))
+    oracle, _ = train_and_measure(graphs, CONFIG.replace(scorer="oracle"))
     assert oracle["AUC image"] == oracle["AUC image, pairs"] == oracle["precision image"] == oracle["recall image"] == 1
-    chance, _ = train_and_measure(graphs, CONFIG.replace(scoring="random"))
+    chance, _ = train_and_measure(graphs, CONFIG.replace(scorer="shuffled"))
     assert abs(chance["AUC image"] - 0.5) < 0.05
     assert abs(chance["correlation image"]) < 0.1 < oracle["Hits@1"]
 
@@ -102,7 +102,7 @@ def test_added_pairs_are_counted_and_judged():
     assert measures["added"] == sum(row["added"] for row in rounds)
     assert all(row["right"] <= row["judged"] <= row["added"] for row in rounds)
     # Of what both count, test pairs, it finds the same.
-    assert all(row["added right"] <= row["right"] for row in rounds)
+    assert all(row["added correct"] <= row["right"] for row in rounds)
     assert 0.2 < measures["precision added"] < 1
 
 

@@ -1,0 +1,1 @@
+"""A run from beginning to end: trained, taken up again, looked at, kept in a folder."""

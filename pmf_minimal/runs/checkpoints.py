@@ -1,0 +1,139 @@
+"""The state of a run on disk, so that a run that was killed goes on where it was."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from pmf_minimal.config import PMFConfig
+from pmf_minimal.errors import DamagedFile, DataError, NotWritable, OtherRun
+from pmf_minimal.graphs import GraphPair
+from pmf_minimal.runs.files import is_ours, read_json, read_tensors, write_json, write_tensors
+from pmf_minimal.runs.folder import fingerprint
+from pmf_minimal.runs.settings import FORMAT, check_format
+
+if TYPE_CHECKING:
+    from pmf_minimal.training import Training
+
+#: Plain values of a ``Training`` that the next epoch depends on, with their types.
+VALUES = {
+    "epoch": int, "scorings": int, "best_epoch": int, "best_value": (int, float), "stale_validations": int, "history": list,
+    "stopped": bool, "status": str, "total_steps": int,
+}  # fmt: skip
+
+#: Tensors of its ``Probation``.
+ROUNDS = ("train", "candidates", "rounds")
+
+
+class Keeper:
+    """Keeps the state of a run in a folder.
+
+    The folder belongs to one run: its settings, its data and this version of the package. Other files in it stay.
+
+    Raises:
+        NotWritable: the folder is a file or cannot be written.
+    """
+
+    def __init__(self, folder: Path, config: PMFConfig, graphs: GraphPair):
+        self.folder, self.path = Path(folder), Path(folder) / "state.json"
+        self.run = {"format": FORMAT, "config": json.loads(config.to_json()), "data": fingerprint(graphs)}
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / ".writable").touch()
+            (self.folder / ".writable").unlink()
+        except OSError as error:
+            raise NotWritable(f"{folder}: no place for checkpoints ({error.strerror}); name another folder") from None
+
+    def write(self, training: Training) -> None:
+        """Write the state; a kill at any moment leaves the state before or this one.
+
+        ``state.json`` names the file of tensors that belongs to it, and takes its place in one move when both are written.
+        """
+        tensors, values = capture(training)
+        name = f"state-{training.epoch:06d}.safetensors"
+        batch = {"batch_size": training.config.batch_size, "accumulation": training.config.accumulation}
+        write_tensors(self.folder / name, tensors)
+        write_json(self.path, self.run | {"tensors": name, "batch": batch, "values": values})
+        for old in self.folder.glob("state-??????.safetensors"):
+            if old.name != name and is_ours(old):
+                old.unlink()
+
+    def resume(self, training_class: type[Training], graphs: GraphPair) -> Training | None:
+        """The training at the state that the folder holds, or None if it holds none.
+
+        Raises:
+            OtherRun: the state is of other settings, data or another version.
+            DamagedFile: it is damaged.
+        """
+        if not self.path.exists():
+            return None
+        state = read_json(self.path)
+        check_format(state, self.path)
+        for part, what in (("config", "with other settings"), ("data", "on other data")):
+            if state.get(part) != self.run[part]:
+                raise OtherRun(f"{self.path}: the state of a run {what}; remove the folder or name another one")
+        try:
+            config = PMFConfig.from_json(json.dumps(state["config"])).replace(**state["batch"])
+            training = training_class(graphs, config)
+            tensors = read_tensors(self.folder / Path(state["tensors"]).name)
+            restore(training, tensors, state["values"])
+        except DataError:
+            raise
+        except Exception as error:  # whatever a damaged file provokes
+            raise DamagedFile(
+                f"{self.path}: not readable as the state of a run ({error}); remove the folder to start anew"
+            ) from None
+        return training
+
+
+def capture(training: Training) -> tuple[dict[str, Tensor], dict]:
+    """Everything that the next epoch depends on, as named tensors and as plain values."""
+    tensors = {f"model.{k}": v for k, v in training.model.state_dict().items()}
+    tensors |= {f"best.{k}": v for k, v in training.best.items()}
+    for i, moments in training.optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{i}.{k}": v for k, v in moments.items()}
+    tensors |= {f"probation.{k}": getattr(training.probation, k) for k in ROUNDS}
+    values = {name: getattr(training, name) for name in VALUES}
+    return tensors, values | {"steps": training.schedule.last_epoch, "rates": training.schedule.get_last_lr()}
+
+
+def restore(training: Training, tensors: dict[str, Tensor], values: dict) -> None:
+    """Take a new training to the state that :func:`capture` took.
+
+    Raises:
+        ValueError: the values are not such a state.
+    """
+
+    def group(prefix: str) -> dict[str, Tensor]:
+        return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+    if set(values) != {*VALUES, "steps", "rates"}:
+        raise ValueError("other values than a run keeps")
+    for name, kind in VALUES.items():
+        if not isinstance(values[name], kind) or isinstance(values[name], bool) != (kind is bool):
+            raise ValueError(f"{name} is {values[name]!r}")
+        setattr(training, name, values[name])
+    training.model.load_state_dict(group("model."))
+    training.best = {k: v.to(training.graphs.edge_index.device) for k, v in group("best.").items()}
+    for name in ROUNDS:
+        setattr(training.probation, name, group("probation.")[name].to(training.graphs.edge_index.device))
+    if (
+        len(training.probation.train)
+        and not 0
+        <= int(training.probation.train.min())
+        <= int(training.probation.train.max())
+        < training.graphs.num_nodes
+    ):
+        raise ValueError("pairs that do not exist")
+    moments: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in group("optimiser.").items():
+        i, name = key.split(".")
+        moments.setdefault(int(i), {})[name] = tensor
+    training.optimiser.load_state_dict(training.optimiser.state_dict() | {"state": moments})
+    training.schedule.last_epoch, training.epoch_fraction = values["steps"], 1.0
+    for parameters, rate in zip(training.optimiser.param_groups, values["rates"], strict=True):
+        parameters["lr"] = rate
+    training.schedule._last_lr = list(values["rates"])
