@@ -99,9 +99,7 @@ class Browser:
 
     def open(self, path, width=1200, height=900, dark=False):
         """Show a file, wait until it has loaded and its formulas are set; returns the events of all that time."""
-        self.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
-        )
+        self.resize(width, height)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         self.events.clear()
@@ -112,6 +110,13 @@ class Browser:
         self.wait(lambda event: event["method"] == "Page.lifecycleEvent" and loaded.items() <= event["params"].items())
         self.evaluate("window.MathJax && MathJax.startup ? MathJax.startup.promise.then(() => true) : true")
         return list(self.events)
+
+    def resize(self, width, height=900):
+        """Another window around the page that is open: below 600 pixels that of a phone."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
+        )
+        self.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))")
 
     def screenshot(self, path, height):
         """Write a picture (WebP) of the page from its top, at most `height` pixels of it."""

@@ -117,5 +117,7 @@ def test_a_page_that_is_too_wide_is_found(page, tmp_path_factory):
     head = '<meta name="viewport" content="width=device-width, initial-scale=1">'
     wide, narrow = (page(f'{head}<div style="width:{width}px">a</div>') for width in (500, 100))
     with Browser(program, tmp_path_factory.mktemp("profile")) as browser:
-        assert too_wide(browser, wide, 390) and not too_wide(browser, narrow, 390)
-        assert not too_wide(browser, wide, 1440)
+        browser.open(narrow, width=1440)
+        assert not too_wide(browser, 390)
+        browser.open(wide, width=1440)
+        assert not too_wide(browser, 1440) and too_wide(browser, 390) and not too_wide(browser, 1440)
