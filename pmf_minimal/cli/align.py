@@ -38,15 +38,15 @@ def _sides(command):
 
 
 def _read(left, right, features, seeds=None):
-    from pmf_minimal.own import tables
+    from pmf_minimal import own
 
-    both = [tables.read_graph(path) for path in (left, right)]
+    both = [own.read_graph(path) for path in (left, right)]
     for name, *files in features:
         for side, file in zip(both, files, strict=True):
-            side.features = {**side.features, name: tables.read_features(Path(file))}
+            side.features = {**side.features, name: own.read_features(Path(file))}
             side.files[name] = Path(file)
-    pairs = tables.read_pairs(seeds, *both) if seeds else []
-    graphs = tables.from_frames(*both, pairs, f"{left.name} and {right.name}")
+    pairs = own.read_pairs(seeds, *both) if seeds else []
+    graphs = own.from_frames(*both, pairs, f"{left.name} and {right.name}")
     for note in graphs.notes:
         click.echo(f"Note: {note}", err=True)
     return graphs

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import numpy as np
 import torch
 
+from pmf_minimal.datasets.escape import printable
 from pmf_minimal.datasets.lines import repeated
 from pmf_minimal.errors import BadFeatures, DataError, DuplicateId, EmptyFile, SharedIds, UnknownId
 from pmf_minimal.graphs import GraphPair
@@ -94,7 +95,7 @@ def assemble(
     graphs.source_ids = torch.from_numpy(ids)
     graphs.uris = [*left.uris, *right.uris]
     graphs.entity_names = [
-        label for side in (left, right) for label in (side.names or [display_name(uri) for uri in side.uris])
+        printable(label) for side in (left, right) for label in (side.names or [display_name(uri) for uri in side.uris])
     ]
 
     graphs.features, graphs.present, graphs.notes = {}, {}, []
@@ -133,6 +134,11 @@ def unit(x: np.ndarray) -> np.ndarray:
 
     Images are told apart by direction: a picture's overall brightness in feature space says nothing of its subject.
     """
+    # The square of a number above 1.8e19 is infinite, that of a number below 1e-23 is zero.
+    largest = np.abs(x).max(axis=1, initial=0)
+    extreme = (largest > 0) & ((largest < 1e-10) | (largest > 1e15))
+    if extreme.any():
+        x[extreme] /= largest[extreme, None]
     rows = torch.from_numpy(x)
     torch.nn.functional.normalize(rows, out=rows)
     return x

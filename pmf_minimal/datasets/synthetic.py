@@ -116,7 +116,7 @@ def generate(
         images.append(look[things] + NOISE * rng.standard_normal((n, WIDTH), dtype=np.float32))
 
     graphs = GraphPair()
-    graphs.name, graphs.seed_share = "synthetic", 0.3
+    graphs.name, graphs.seed_share, graphs.notes = "synthetic", 0.3, []
     graphs.num_nodes, graphs.n_left = 2 * n, n
     graphs.edge_index = torch.from_numpy(np.concatenate(edges, axis=1))
     graphs.edge_type = torch.from_numpy(np.concatenate(relations))

@@ -12,7 +12,7 @@ from worlds import BATCH, DIM, MODALITIES, SIDE, graphs, vectors
 
 from pmf_minimal import losses, matching, metrics, relevance
 from pmf_minimal.encoders import DiagonalGATConv, LinearEncoder, Neighbours
-from pmf_minimal.scale import approximate, blockwise
+from pmf_minimal.scale import approximate, block_matching, blockwise
 
 ROUNDS, TAU = 3, 0.05  # the shortest counts
 

@@ -10,7 +10,7 @@ import torch
 from worlds import peak, seconds, vectors
 
 from pmf_minimal import metrics, relevance
-from pmf_minimal.scale import blockwise
+from pmf_minimal.scale import block_matching, blockwise
 
 WIDTH = 64  # narrow, so that what does not grow with the width is seen
 

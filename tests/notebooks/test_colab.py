@@ -93,7 +93,7 @@ class Colab:
         code = [cell.source for cell in nb.cells if cell.cell_type == "code"]
         shown = self.folder / "extras-shown"
         shown.unlink(missing_ok=True)
-        if any("%pip install" in line and "rdflib" in line for source in code for line in source.splitlines()):
+        if any("%pip install" in line and "pyoxigraph" in line for source in code for line in source.splitlines()):
             shown.symlink_to(self.folder / "extras")
         nb = nbformat.from_dict(json.loads(json.dumps(nb).replace(f"git+{URL}", str(self.wheel))))
         nbformat.write(nb, self.folder / "in.ipynb")
@@ -139,7 +139,7 @@ def printed(cell):
 ABSENT = {
     "open('../notebooks/ruff.toml')": "FileNotFoundError",
     "open('book/references.bib')": "FileNotFoundError",
-    "import rdflib": "ModuleNotFoundError",
+    "import pyoxigraph": "ModuleNotFoundError",
     "import bs4": "ModuleNotFoundError",
 }
 TRY = """

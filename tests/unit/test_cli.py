@@ -139,7 +139,7 @@ def test_mistakes(run, arguments, says):
 
 
 def test_mistakes_in_files(run, root, tmp_path):
-    fails(train(run, root, tmp_path / "out", "--images", tmp_path / "no.npz"), "no.npz: no such file of image features")
+    fails(train(run, root, tmp_path / "out", "--images", tmp_path / "no.npz"), "no.npz: this file is missing")
     fails(
         train(run, root, tmp_path / "out", "--set", "train_share=1.0"), "choose shares that leave at least one of each"
     )

@@ -14,7 +14,7 @@ from pmf_minimal.encoders import Neighbours, StructureEncoder
 from pmf_minimal.errors import DataError
 from pmf_minimal.matching import greedy
 from pmf_minimal.runs.run import fit
-from pmf_minimal.scale import approximate, memory
+from pmf_minimal.scale import approximate, block_matching, memory
 from pmf_minimal.scale.blockwise import Similarities
 from pmf_minimal.training import Training
 
