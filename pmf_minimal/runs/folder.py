@@ -96,7 +96,8 @@ def read(folder: Path, graphs: GraphPair) -> tuple[PMFConfig, dict, dict[str, Te
         raise DamagedFile(f"{folder}: not what a run writes ({error}); make the folder again") from None
     if missing:
         raise OtherRun(
-            f"{folder}: trained with {missing} too, which these graphs lack; give the same files and features"
+            f"{folder}: trained with {missing} too, which these graphs lack; give the same files, and the same "
+            "features (on the command line with --features)"
         )
     if not same:
         more = ", ".join(m for m in graphs.modalities if m not in facts["modalities"])
@@ -124,7 +125,7 @@ def load_state(model: EntityAligner, state: dict[str, Tensor], folder: Path) -> 
 
 
 def fingerprint(graphs: GraphPair, image_values: bool = True) -> str:
-    """SHA-256 of entities, triples and features; without ``image_values`` only of which entities have an image.
+    """SHA-256 of entities, triples, features and split; without ``image_values`` only of which entities have an image, and no split.
 
     Args:
         graphs: the pair of graphs.
@@ -139,7 +140,7 @@ def fingerprint(graphs: GraphPair, image_values: bool = True) -> str:
         digest.update(f"{m}{list(x.shape)}".encode())
         digest.update((x if image_values or m != "image" else graphs.presence(m)).cpu().numpy().tobytes())
     if image_values:
-        for name in SPLIT:
+        for name in (name for name in SPLIT if name in graphs):
             digest.update(graphs[name].cpu().numpy().tobytes())
     return digest.hexdigest()
 
