@@ -16,7 +16,7 @@ from pmf_minimal.config import PMFConfig
 from pmf_minimal.errors import DamagedFile, DataError, OtherRun
 from pmf_minimal.graphs import GraphPair
 from pmf_minimal.runs.files import new_folder, read_json, read_tensors, write_json, write_tensors
-from pmf_minimal.runs.settings import FORMAT, check_format
+from pmf_minimal.scale.settings import FORMAT, check_format
 
 if TYPE_CHECKING:
     from pmf_minimal.model import EntityAligner

@@ -12,7 +12,7 @@ import math
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from pmf_minimal.errors import extra
+from pmf_minimal.datasets.extras import extra
 from pmf_minimal.teaching.drawing import DASHES, LEFT, WIDTH, Line, axes, bar, picture
 from pmf_minimal.teaching.markup import Markup, face, fill, join
 
@@ -124,19 +124,7 @@ def slider(
     x = [LEFT + WIDTH * i / (len(where) - 1) for i in range(len(where))]
     drawn = {name: Line.of(table[name], lines.index(name), x, limits) for name in lines}
     body = [axes(where, x, *limits), bar(x, k), *(line.drawing(k) for line in drawn.values())]
-    legend, faces = [], []
-    for name, values in table.items():
-        value = values.iloc[k]
-        parts = {
-            "sample": drawn[name].sample() if name in drawn else "",
-            "name": name,
-            "shown": fill('<b data-series="{name}">{value}</b>', name=name, value=_shown(value, digits)),
-        }
-        if name in (pictures or {}):
-            grey = GREY if isinstance(value, str) or math.isnan(value) else ""
-            faces.append(fill(FACE, grey=grey, face=face(pictures[name], str(name)), **parts))
-        else:
-            legend.append(fill('<span style="white-space:nowrap">{sample}{name} {shown}</span>', **parts))
+    legend, faces = _legend(table, k, digits, drawn, pictures or {})
     return HTML(
         str(
             fill(
@@ -155,6 +143,24 @@ def slider(
             )
         )
     )
+
+
+def _legend(table: pd.DataFrame, k: int, digits: int, drawn: dict, pictures: dict) -> tuple[list[Markup], list[Markup]]:
+    """Names and values of the columns at one position: as words, and under their pictures."""
+    legend, faces = [], []
+    for name, values in table.items():
+        value = values.iloc[k]
+        parts = {
+            "sample": drawn[name].sample() if name in drawn else "",
+            "name": name,
+            "shown": fill('<b data-series="{name}">{value}</b>', name=name, value=_shown(value, digits)),
+        }
+        if name in pictures:
+            grey = GREY if isinstance(value, str) or math.isnan(value) else ""
+            faces.append(fill(FACE, grey=grey, face=face(pictures[name], str(name)), **parts))
+        else:
+            legend.append(fill('<span style="white-space:nowrap">{sample}{name} {shown}</span>', **parts))
+    return legend, faces
 
 
 def _check(table: pd.DataFrame, start, limits: tuple[float, float]) -> list:
