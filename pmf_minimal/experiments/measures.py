@@ -36,7 +36,15 @@ def known(modalities: Iterable[str], readings: Iterable[str] = ()) -> set[str]:
 
 def known_history(modalities: Iterable[str]) -> set[str]:
     """Every column that the history of a run can have, see :class:`diagnostics.Observer`."""
-    names = {"added", "added correct", "judged", "correct", "loss joint", *(f"valid {metric}" for metric in METRICS)}
+    names = {
+        "added",
+        "added correct",
+        "judged",
+        "correct",
+        "loss joint",
+        "valid precision",
+        *(f"valid {metric}" for metric in METRICS),
+    }
     return names | {f"{what} {m}" for m in modalities for what in ("threshold", "frozen", "precision", "recall")}
 
 

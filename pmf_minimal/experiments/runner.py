@@ -30,7 +30,6 @@ from pmf_minimal.graphs import GraphPair
 from pmf_minimal.scale.device import pick_device
 
 with extra("experiments"):
-    import cpuinfo
     import joblib
 
 
@@ -241,4 +240,8 @@ def machine(device: str = "cpu") -> str:
     """The processor or GPU that computes, in words."""
     if pick_device(device).type == "cuda":
         return torch.cuda.get_device_name()
-    return f"{cpuinfo.get_cpu_info().get('brand_raw') or platform.machine()}, {os.cpu_count()} cores"
+    # No library that is kept knows the model's name: psutil does not, and two packages install a module `cpuinfo`.
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8", errors="replace").splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{(names or [platform.processor() or platform.machine()])[0]}, {os.cpu_count()} cores"

@@ -69,8 +69,7 @@ def test_every_library_is_declared(path):
         for module in {m.partition(".")[0] for m in modules} - sys.stdlib_module_names - {"pmf_minimal"}:
             names = {normal(name) for name in distributions.get(module, [module])}
             allowed = core | declared(EXTRAS[within[node]]) if within.get(node) else core
-            # rdflib is found missing one call earlier, in rdf._parse
-            assert names & allowed or within.get(node) == "" or module == "rdflib", f"{path.name}: {module}"
+            assert names & allowed or within.get(node) == "", f"{path.name}: {module}"
 
 
 def without(*modules, code):
@@ -80,7 +79,7 @@ def without(*modules, code):
 
 
 HEAVY = ("IPython", "PIL", "matplotlib", "seaborn", "yaml", "jsonschema", "joblib", "sklearn", "statsmodels")
-HEAVY += ("cpuinfo", "filelock", "rdflib", "faiss", "distributed")
+HEAVY += ("filelock", "pyoxigraph", "faiss", "distributed")
 
 
 def test_the_package_alone_trains_and_aligns():
