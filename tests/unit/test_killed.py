@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 
-COMMAND = [sys.executable, "-m", "pmf_minimal", "train", "emoji/fr_en"]
+COMMAND = [sys.executable, "-m", "pmf_minimal", "train", "emoji/fr_en", "--preset", "paper"]
 SETTINGS = {
     "epochs": 40,
     "dim": 16,
