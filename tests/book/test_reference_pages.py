@@ -50,7 +50,7 @@ def test_the_notation_is_looked_at(objects):
 
 API = re.findall(r"automodule:: (pmf_minimal[\w.]*)", (ROOT / "book" / "api.md").read_text(encoding="utf-8"))
 # Not for readers of the page: the command line explains itself (--help), and the data are built once.
-NOT_SHOWN = r"pmf_minimal\.(cli\w*|__main__|datasets\.emoji_\w+)"
+NOT_SHOWN = r"pmf_minimal\.(cli\.\w+|__main__|datasets\.emoji\.\w+)"
 
 
 FILES = [p.relative_to(ROOT).with_suffix("") for p in sorted((ROOT / "pmf_minimal").rglob("*.py"))]
