@@ -32,7 +32,7 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 .PHONY: help
 help: ## list the targets
 	@echo "Targets of this Makefile:"
-	@sed -n 's/^\([a-z]*\):.*## /\1 /p' Makefile | while read -r name text; do printf '  make %-12s  %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1 /p' Makefile | while read -r name text; do printf '  make %-12s  %s\n' "$$name" "$$text"; done
 
 # --- Set-up -------------------------------------------------------------------------------------------------------
 # Two stamps, since the pins take minutes to install and the package itself a second.
@@ -104,12 +104,18 @@ bench: setup ## measure speed, memory and growth (half an hour on an idle machin
 
 # --- Checks -------------------------------------------------------------------------------------------------------
 
-# Two workers, each of which keeps to one file at a time: nbval needs that, and what a file sets up is then made once.
-# Besides tests/, nbval runs each notebook again and compares what comes out with what is committed.
+# Two workers, each of which keeps to one file at a time: nbval needs that, and what a file sets up is then made once. In
+# the order of tests/conftest.py, so that the longest file is not the last.
+# Each notebook is executed twice: by nbval, which compares with what is committed, and in tests/notebooks/test_colab.py.
 .PHONY: test
 test: setup ## run all tests, the notebooks' stored outputs included
-	$(BIN)/python -m pytest tests $(NOTEBOOKS) -n 2 --dist loadfile --durations 5 \
+	$(BIN)/python -m pytest tests $(NOTEBOOKS) -n 2 --dist loadfile --no-loadscope-reorder --durations 5 \
 	  --nbval --nbval-current-env --nbval-cell-timeout 300 --nbval-sanitize-with book/tools/nbval_sanitise.cfg
+
+# While one works: units, equations, the lint of pages and notebooks, the rules of the house.
+.PHONY: quick-test
+quick-test: setup ## run what takes no training and no browser: two minutes
+	$(BIN)/python -m pytest tests/unit tests/equations tests/book/test_lint.py -m "not slow" -n 2 --dist loadfile
 
 .PHONY: lint
 lint: setup ## check style and formatting (ruff)

@@ -1,17 +1,14 @@
 """Progressive modality freezing for multi-modal entity alignment, small enough to read in an evening.
 
 >>> import pmf_minimal as pmf
->>> graphs = pmf.load("emoji/fr_en")
->>> run = pmf.fit(graphs, preset="quick", epochs=2, progress=False)
->>> run.evaluate().index.names
-FrozenList(['embedding', 'direction'])
+>>> run = pmf.fit(pmf.load("emoji/fr_en"), preset="quick", epochs=2, progress=False)
+>>> matches = run.matches()
 """
 
 import os
 from importlib import import_module
 
-# OpenMP threads that wait actively take each other's cores: on a busy machine two are then slower than one. It has to
-# be said before PyTorch is loaded.
+# OpenMP threads that wait actively take each other's cores. It has to be said before PyTorch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # The GPU's matrix products give one result per random seed only with a workspace of fixed size.
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -39,7 +36,3 @@ def __getattr__(name: str):
     if name not in _PLACE:
         raise AttributeError(f"module 'pmf_minimal' has no attribute {name!r}")
     return getattr(import_module(_PLACE[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

@@ -9,31 +9,18 @@ from torch import Tensor
 
 
 def threshold(scorings: int, start: float = 0.1, factor: float = 1.2, maximum: float = 0.9) -> float:
-    """Threshold delta of the next scoring: it starts low and is multiplied at every scoring (A.4).
-
-    Args:
-        scorings: how many scorings there were before.
-        start, factor, maximum: first value, growth, and where growth ends.
-
-    Returns:
-        min(maximum, start · factor ** scorings)
-    """
+    """Threshold delta after so many scorings, min(maximum, start · factor ** scorings): it starts low and grows (A.4)."""
     return min(maximum, start * factor**scorings)
 
 
 @dataclass(frozen=True)
 class ThresholdSchedule:
-    """Threshold of each modality at each scoring.
-
-    Attributes:
-        start, factor, maximum: as for :func:`threshold`.
-        grows: modalities whose threshold grows, the others stay at ``start``; None for all (row 2).
-    """
+    """Threshold of each modality at each scoring."""
 
     start: float
     factor: float
     maximum: float
-    grows: tuple[str, ...] | None = None
+    grows: tuple[str, ...] | None = None  #: modalities whose threshold grows; the others stay at ``start`` (row 2)
 
     def __call__(self, modality: str, scorings: int) -> float:
         """delta of a modality after so many scorings."""
@@ -46,11 +33,7 @@ def active(relevance: Tensor) -> Tensor:
 
     Eq. (6)  FREEZE(e_i^m) = 0 (stop gradient) if w_i^m = 0, else 1
 
-    Args:
-        relevance: float ``[N]``, scores of one modality.
-
-    Returns:
-        bool ``[N]``: F of Eq. (5); before the first scoring F is True for every entity.
+    From scores float ``[N]`` of one modality: bool ``[N]``, F of Eq. (5). Before the first scoring F is True everywhere.
     """
     return relevance > 0
 
@@ -60,14 +43,8 @@ def freeze(embedding: Tensor, active: Tensor) -> Tensor:
 
     Eq. (5)  F_m^t = FREEZE(W_m^t, G_m^t)
 
-    The values stay. They can still change, because other entities train the weights that compute them.
-
-    Args:
-        embedding: float ``[N, d]``, output of an encoder.
-        active: bool ``[N]``.
-
-    Returns:
-        float ``[N, d]``, equal to ``embedding``; its gradient reaches active rows only.
+    The values float ``[N, d]`` stay; the gradient reaches the rows that are active (bool ``[N]``) only. Values can still
+    change, because other entities train the weights that compute them.
     """
     return torch.where(active[:, None], embedding, embedding.detach())
 

@@ -50,17 +50,11 @@ def concatenate(relevance: Tensor, mask: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Fusion:
-    """One value of ``PMFConfig.fusion``.
+    """One value of ``PMFConfig.fusion``: which weights enter Eq. (8), and by import path how joint embeddings are compared."""
 
-    Attributes:
-        weights: which weights enter Eq. (8), from scores and mask ``[n]``.
-        comparison: import path of the class that compares joint embeddings, see ``scale.comparison.Comparison``.
-        collector: import path of the class that finds new pairs in iterative learning, see ``iterative.Probation``.
-    """
-
-    weights: Callable[[Tensor, Tensor], Tensor]
+    weights: Callable[[Tensor, Tensor], Tensor]  #: of scores and mask ``[n]``
     comparison: str = "pmf_minimal.scale.comparison:Comparison"
-    collector: str = "pmf_minimal.iterative:Probation"
+    collector: str = "pmf_minimal.iterative:Probation"  #: what finds new pairs in iterative learning
 
 
 FUSIONS = {
@@ -69,7 +63,6 @@ FUSIONS = {
     "none": Fusion(concatenate),
     "evidence": Fusion(
         by_relevance,
-        "pmf_minimal.beyond.evidence:EvidenceComparison",
-        "pmf_minimal.beyond.self_training:ConfidentPairs",
+        *("pmf_minimal.beyond.evidence:EvidenceComparison", "pmf_minimal.beyond.self_training:ConfidentPairs"),
     ),
 }

@@ -1,8 +1,7 @@
 """Two multi-modal knowledge graphs in one index space (paper, section 3.1).
 
-The left graph's entities are the rows ``0 … n_left - 1``, the right graph's the rows ``n_left … N - 1``. Every
-tensor of the package that speaks of entities has N rows in that order, so a row number is all it takes to
-name an entity.
+The left graph's entities are the rows ``0 … n_left - 1``, the right graph's the rows ``n_left … N - 1``. Every tensor of the
+package that speaks of entities has N rows in that order, so a row number names an entity.
 """
 
 from __future__ import annotations
@@ -25,11 +24,9 @@ class GraphPair(Data):
         edge_type: int64 ``[E]``, its relation, an index into ``relation_names``.
         features: modality -> float32 ``[N, d_m]``; a modality that the data lack is absent.
         present: modality -> bool ``[N]``; False where an entity has no such feature (its row is zero).
-        numbers: float32 ``[N, d_attribute]``, the number that belongs to an attribute of an entity; only in made-up data.
-        relevant: modality -> bool ``[N]``; only where the truth about features is known (made-up or spoilt data).
-        faults, donor: modality -> int8 and int64 ``[N]``; what is wrong with spoilt features, see ``datasets.faults``.
-        outside: modality -> float32 ``[K, d_m]``, real features of things that neither graph knows; the first half may
-            be put into the left graph, the second into the right one.
+        numbers: float32 ``[N, d_attribute]``, the number that belongs to an attribute of an entity; only in synthetic data.
+        relevant: modality -> bool ``[N]``; only where the truth about features is known (synthetic or corrupted data).
+        faults, donor, outside: what is wrong with corrupted features and what takes their place, see ``datasets.faults``.
         pairs: int64 ``[P, 2]``, every known pair (left row, right row): S in the paper.
         train, valid, test: int64 ``[*, 2]``, a partition of ``pairs``; set by :meth:`split`.
         source_ids: int64 ``[N]``, the ids that the files use.
@@ -48,18 +45,10 @@ class GraphPair(Data):
         return ("structure", *self.features)
 
     def split(self, seed: int, train_share: float | None = None, valid_share: float = 0.2) -> GraphPair:
-        """Deal the known pairs into seeds, validation and test pairs.
+        """A shallow copy whose known pairs are split into seeds, validation and test pairs.
 
-        One permutation per seed: the first ``train_share`` of it are the seeds, the last ``valid_share`` of
-        those become validation pairs, the rest is for testing.
-
-        Args:
-            seed: number of the permutation.
-            train_share: share of the pairs known in advance; None takes the data set's custom.
-            valid_share: share of the seeds set aside for choosing the model; 0 leaves none.
-
-        Returns:
-            A shallow copy with ``train``, ``valid`` and ``test``.
+        One permutation per random seed: the first ``train_share`` of it (None: the data set's custom) are the seeds, the last
+        ``valid_share`` of those become validation pairs, the rest is for testing.
 
         Raises:
             DataError: a share leaves no seed pair or no test pair.
@@ -85,8 +74,7 @@ class GraphPair(Data):
 
     def side(self, modality: str) -> tuple[Tensor, Tensor]:
         """Presence mask of a modality, left ``[n_left]`` and right ``[n_right]``; structure is never missing."""
-        mask = self.presence(modality)
-        return mask[: self.n_left], mask[self.n_left :]
+        return self.presence(modality)[: self.n_left], self.presence(modality)[self.n_left :]
 
     def presence(self, modality: str) -> Tensor:
         """bool ``[N]``: which entities have the modality."""

@@ -33,10 +33,7 @@ class Probation:
         self.rounds = torch.zeros(0, dtype=torch.long, device=graphs.train.device)
 
     def collect(self, model: EntityAligner) -> dict[str, float]:
-        """One round: look for mutual nearest neighbours, add those that have passed.
-
-        Args:
-            model: its joint embedding is compared.
+        """One round: look for mutual nearest neighbours by the joint embedding, add those that have passed.
 
         Returns:
             ``added``: pairs added now; ``added correct``: how many of them are test pairs, for the record only.
@@ -75,15 +72,6 @@ class Probation:
         s = Similarities(joint[left], joint[right], config.similarity, config.csls_k, config.csls_rounds)
         row, column = match(s, "mutual").T
         return torch.stack([left[row], right[column]], dim=1)
-
-    def state(self) -> dict[str, Tensor]:
-        """All that the next round depends on."""
-        return {"train": self.train, "candidates": self.candidates, "rounds": self.rounds}
-
-    def restore(self, state: dict[str, Tensor]) -> None:
-        """Go on where :meth:`state` left off."""
-        device = self.train.device
-        self.train, self.candidates, self.rounds = (state[k].to(device) for k in ("train", "candidates", "rounds"))
 
 
 def count_common(pairs: Tensor, known: Tensor, n: int) -> int:

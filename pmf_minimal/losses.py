@@ -1,8 +1,7 @@
 """Contrastive losses: across graphs (L_CKG) and across modalities (L_CM) (paper, section 3.4).
 
 All vectors have unit length, so every similarity is at most 1/tau and exp(similarity - 1/tau) at most 1: the sums below cannot
-overflow, and no maximum has to be searched first. Losses are means per anchor, so that their proportion does not
-depend on the batch. A loss is named by a tuple: ``("image",)``, ``("joint",)``, ``("cross", "image", "relation")``.
+overflow. Losses are means per anchor, so that their proportion does not depend on the batch. A loss is named by a tuple: ``("image",)``, ``("joint",)``, ``("cross", "image", "relation")``.
 """
 
 from __future__ import annotations
@@ -31,7 +30,6 @@ def log_matches(left: Tensor, right: Tensor, temperature: float) -> tuple[Tensor
 
     Args:
         left, right: float ``[P, d]``; row p of both is one pair.
-        temperature: tau.
 
     Returns:
         log l_CKG from left to right and from right to left, float ``[P]`` each.
@@ -51,7 +49,8 @@ def _separate_logs(forth: Tensor, back: Tensor) -> Tensor:
     return -0.5 * (forth + back)
 
 
-#: ``PMFConfig.symmetric`` -> loss of a pair from log l_CKG of both directions; ``separate`` is row 27.
+#: ``PMFConfig.symmetric`` -> loss of a pair from log l_CKG of both directions: one log around their sum as printed, or half
+#: of each direction's own -log (row 27).
 SYMMETRIC = {"joint": _joint_log, "separate": _separate_logs}
 
 
@@ -60,13 +59,7 @@ def alignment_loss(left: Tensor, right: Tensor, temperature: float, symmetric: s
 
     Eq. (13)  L_CKG = sum over m in M+, sum over (e_i, e_j) in S of -1/2 log( l_CKG(e_i^m, e_j^m) + l_CKG(e_j^m, e_i^m) )
 
-    Args:
-        left, right: float ``[P, d]``; row p of both is one pair.
-        temperature: tau.
-        symmetric: ``joint`` as printed, or ``separate`` for half of each direction's own -log (row 27).
-
-    Returns:
-        float ``[P]``; the caller takes the mean over pairs and the sum over modalities.
+    Vectors as for :func:`log_matches`; float ``[P]``, of which the caller takes means and sums.
     """
     return SYMMETRIC[symmetric](*log_matches(left, right, temperature))
 
@@ -94,11 +87,10 @@ def log_agreement(p: Tensor, q: Tensor, temperature: float, negatives: str = "bo
 
     Args:
         p, q: float ``[B, d]``; row i of both is entity i, in modality p and in modality q.
-        temperature: tau.
         negatives: ``both`` kinds, or only the first ``one`` (row 11).
 
     Returns:
-        log l_CM(e_i^p, e_i^q) and log l_CM(e_i^q, e_i^p), float ``[B]`` each; with both kinds of negatives they are the same.
+        log l_CM(e_i^p, e_i^q) and log l_CM(e_i^q, e_i^p), float ``[B]`` each; with both kinds of negatives the same.
     """
     p, q = normalize(p), normalize(q)
     rows, columns = sums_of_exp(p, q, temperature)
@@ -112,12 +104,7 @@ def modality_loss(
 
     Eq. (11)  L_CM = sum over p != q, sum over e_i of beta_p beta_q ( -log l_CM(e_i^p, e_i^q) )
 
-    Args:
-        p, q, temperature, negatives: as for :func:`log_agreement`.
-        beta_p, beta_q: weights of the two modalities.
-
-    Returns:
-        float ``[B]``; the caller takes the mean over entities and the sum over pairs of modalities and graphs.
+    Vectors as for :func:`log_agreement`; float ``[B]``, of which the caller takes means and sums.
     """
     forth, back = log_agreement(p, q, temperature, negatives)
     return -beta_p * beta_q * (forth + back)
@@ -131,12 +118,8 @@ def total_loss(cross_modality: Tensor, cross_graph: Tensor) -> Tensor:
 class CrossGraphLoss(nn.Module):
     """L_CKG of a batch: for every modality the mean over its pairs of :func:`alignment_loss`.
 
-    A pair takes part in a modality that both of its entities have; modalities of fewer than two such pairs are left
-    out, because there is nothing to tell apart. :meth:`joint` is the same for the joint embedding, which all have.
-
-    Args:
-        temperature: tau.
-        symmetric: as for :func:`alignment_loss`.
+    A pair takes part in a modality that both of its entities have. With fewer than two such pairs there is nothing to tell
+    apart, and the modality is left out. :meth:`joint` is the same for the joint embedding, which all entities have.
 
     Shape:
         h: modality -> float ``[n, d]``; left, right: int64 ``[P]``, positions in these; mask, counted: modality -> bool
@@ -154,7 +137,6 @@ class CrossGraphLoss(nn.Module):
         self.temperature, self.symmetric, self.pair_loss = temperature, symmetric, alignment_loss
 
     def forward(self, h, left: Tensor, right: Tensor, mask, counted) -> dict[tuple[str, ...], Tensor]:
-        """See the class."""
         out = {}
         for m, x in h.items():
             both = mask[m][left] & mask[m][right]
@@ -172,11 +154,6 @@ class CrossGraphLoss(nn.Module):
 class CrossModalityLoss(nn.Module):
     """L_CM of a batch: for every pair of modalities the mean over entities of :func:`modality_loss`, both graphs added.
 
-    Args:
-        beta: modality -> weight.
-        temperature: tau.
-        negatives: as for :func:`log_agreement`.
-
     Shape:
         h: modality -> float ``[n, d]``; sides: int64 ``[B]`` and ``[B']``, positions in these of the left and right graph's
         entities; mask, counted: as for :class:`CrossGraphLoss`. Returns name -> scalar.
@@ -193,7 +170,6 @@ class CrossModalityLoss(nn.Module):
         self.beta, self.temperature, self.negatives, self.entity_loss = beta, temperature, negatives, modality_loss
 
     def forward(self, h, sides, mask, counted) -> dict[tuple[str, ...], Tensor]:
-        """See the class."""
         out = {}
         for side in sides:
             for p, q in combinations(h, 2):
@@ -207,16 +183,5 @@ class CrossModalityLoss(nn.Module):
         return out
 
 
-class FixedSum(nn.Module):
-    """Losses as they are: beta alone weighs them."""
-
-    def __init__(self, names: list[tuple[str, ...]]):
-        super().__init__()
-
-    def forward(self, losses: dict[tuple[str, ...], Tensor]) -> dict[tuple[str, ...], Tensor]:
-        """name -> scalar, the weighted losses."""
-        return losses
-
-
 #: ``PMFConfig.loss_weights`` -> how losses are weighed before they are added up.
-LOSS_WEIGHTS = {"fixed": FixedSum, "learned": "pmf_minimal.beyond.released:UncertaintyWeighting"}
+LOSS_WEIGHTS = {"fixed": nn.Identity, "learned": "pmf_minimal.beyond.released:UncertaintyWeighting"}

@@ -19,14 +19,8 @@ SIMILARITIES = {
 def similarity(left: Tensor, right: Tensor, kind: str = "cosine", csls_k: int = 3, csls_rounds: int = 0) -> Tensor:
     """How similar every left entity is to every right one.
 
-    Args:
-        left: float ``[n, d]``.
-        right: float ``[n', d]``.
-        kind: ``cosine``, ``dot`` for the unnormalised product, or ``euclidean`` for minus the distance.
-        csls_k, csls_rounds: neighbours of :func:`csls` and how often it is applied.
-
-    Returns:
-        float ``[n, n']``; by cosine and dot product, a zero vector has similarity 0 to everything.
+    From float ``[n, d]`` and ``[n', d]`` by a kind of ``SIMILARITIES``, then so many rounds of :func:`csls`: ``[n, n']``. By
+    cosine and dot product a zero vector has similarity 0 to everything.
     """
     s = SIMILARITIES[kind](left, right)
     for _ in range(csls_rounds):
@@ -39,14 +33,7 @@ def csls(similarity: Tensor, k: int) -> Tensor:
 
         csls(i, j) = 2 s(i, j) - mean of i's k best s(i, ·) - mean of j's k best s(·, j)
 
-    Source: Conneau et al., Word translation without parallel data (ICLR 2018), section 2.3.
-
-    Args:
-        similarity: float ``[n, n']``.
-        k: neighbours, at most as many as there are.
-
-    Returns:
-        float ``[n, n']``.
+    Float ``[n, n']`` to ``[n, n']``. Source: Conneau et al., Word translation without parallel data (ICLR 2018), section 2.3.
     """
     rows = similarity.topk(min(k, similarity.shape[1]), dim=1).values.mean(dim=1)
     columns = similarity.topk(min(k, similarity.shape[0]), dim=0).values.mean(dim=0)
@@ -57,13 +44,8 @@ def greedy(similarity: Tensor) -> Tensor:
     """One-to-one matching, the most similar pair first (one reading of section 3.5).
 
     Of all free pairs the most similar one is the best of its row and the best of its column. So every round takes all
-    pairs that are each other's best, which gives the same result as sorting all n · n' pairs.
-
-    Args:
-        similarity: float ``[n, n']``; among equals the lower row, then the lower column goes first.
-
-    Returns:
-        int64 ``[min(n, n'), 2]``, row and column, sorted by row.
+    pairs that are each other's best, which gives the same result as sorting all n · n' pairs. From similarities float
+    ``[n, n']``, of which among equals the lower row, then the lower column goes first: int64 ``[min(n, n'), 2]``.
     """
     s = similarity.clone()
     found = []
@@ -83,11 +65,7 @@ def greedy(similarity: Tensor) -> Tensor:
 def greedy_in_order(similarity: Tensor) -> Tensor:
     """One-to-one matching, row after row in the given order (the other reading of section 3.5).
 
-    Args:
-        similarity: float ``[n, n']``; each row takes its most similar column that is still free, the lower among equals.
-
-    Returns:
-        int64 ``[min(n, n'), 2]``, row and column.
+    Each row takes its most similar column that is still free, among equals the lower; int64 ``[min(n, n'), 2]``.
     """
     s = similarity.clone()
     count = min(s.shape)
@@ -101,14 +79,7 @@ def greedy_in_order(similarity: Tensor) -> Tensor:
 
 
 def mutual(similarity: Tensor) -> Tensor:
-    """Pairs that are each other's most similar; the others stay without a match.
-
-    Args:
-        similarity: float ``[n, n']``; among equals the lower index is the most similar.
-
-    Returns:
-        int64 ``[P, 2]``, row and column.
-    """
+    """Pairs that are each other's most similar, int64 ``[P, 2]``; among equals the lower index is the most similar."""
     column = similarity.argmax(dim=1)
     rows = torch.arange(len(similarity), device=similarity.device)
     both = similarity.argmax(dim=0)[column] == rows
@@ -116,14 +87,7 @@ def mutual(similarity: Tensor) -> Tensor:
 
 
 def optimal(similarity: Tensor) -> Tensor:
-    """One-to-one matching with the highest total similarity (SciPy's assignment; time grows with n cubed).
-
-    Args:
-        similarity: float ``[n, n']``.
-
-    Returns:
-        int64 ``[min(n, n'), 2]``, row and column.
-    """
+    """One-to-one matching with the highest total similarity (SciPy's assignment; time grows with n cubed)."""
     rows, columns = linear_sum_assignment(similarity.cpu().numpy(), maximize=True)
     return torch.as_tensor(np.stack([rows, columns], axis=1), device=similarity.device)
 
@@ -133,14 +97,8 @@ def sinkhorn(similarity: Tensor, temperature: float = 0.05, rounds: int = 20) ->
 
     Source: Cuturi, Sinkhorn distances (NeurIPS 2013).
 
-    Args:
-        similarity: float ``[n, n']``.
-        temperature: the lower, the closer to the optimal assignment.
-        rounds: how often both are scaled.
-
-    Returns:
-        float ``[n, n']``, to be ranked or matched like a similarity. Of a square matrix all columns sum to one, and
-        all rows nearly so; else the rows cannot.
+    The lower the temperature, the closer to the optimal assignment. Float ``[n, n']``, to be ranked or matched like a
+    similarity. Of a square matrix all columns sum to one, and all rows nearly so; else the rows cannot.
     """
     log_p = similarity / temperature
     for _ in range(rounds):

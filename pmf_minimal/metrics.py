@@ -1,7 +1,5 @@
 """Hits@n and MRR, with ties counted honestly (paper, appendix A.3)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 
@@ -30,26 +28,12 @@ def hits(better: Tensor, equal: Tensor, n: int) -> Tensor:
 
     The counterpart's rank among its ties is a matter of luck: with b better candidates and t equal ones it is b + 1 to
     b + t, each as likely. So an entity counts the share of those ranks that are at most n.
-
-    Args:
-        better, equal: int64 ``[P]`` from :func:`count_better_and_tied`.
-        n: how many ranks count.
-
-    Returns:
-        scalar in [0, 1].
     """
     return ((n - better).clamp(min=0).minimum(equal) / equal).mean()
 
 
 def mrr(better: Tensor, equal: Tensor) -> Tensor:
-    """Eq. (17)  MRR = mean of 1/rank, the expectation over the order of ties
-
-    Args:
-        better, equal: int64 ``[P]`` from :func:`count_better_and_tied`.
-
-    Returns:
-        scalar in (0, 1].
-    """
+    """Eq. (17)  MRR = mean of 1/rank, the expectation over the order of ties"""
     # mean of 1/(b + 1) … 1/(b + t) is a difference of two harmonic numbers, divided by t
     reciprocal = 1 / torch.arange(1, int((better + equal).max()) + 1, dtype=torch.float64, device=better.device)
     harmonic = torch.cat([reciprocal.new_zeros(1), reciprocal.cumsum(0)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 from itertools import combinations
 from pkgutil import resolve_name
 
@@ -29,8 +30,7 @@ def policy(choices: dict, name: str):
 class EntityAligner(nn.Module):
     """A model for one pair of graphs: an embedding of every entity in every modality, and a joint one.
 
-    As it stands it has an encoder for each modality and counts all of them alike; a model adds its losses and, if it has them,
-    weights, encoders and random draws of its own.
+    As it stands it counts all modalities alike; a model adds its losses and, if it has them, weights and encoders of its own.
 
     Args:
         graphs: the pair, with its split; the model learns a vector for each of its entities and serves no other graphs.
@@ -63,12 +63,8 @@ class EntityAligner(nn.Module):
         self._encoders = nn.ModuleList(self.encoder(m) for m in self.modalities)
         self.missing, self.fusion = policy(MISSING, config.missing)(), FUSIONS[config.fusion]
         here = torch.stack([graphs.presence(m).cpu() for m in self.modalities])
-        self.fillings: dict[str, Tensor] = {}
-        for m, mask in zip(self.modalities, here, strict=True):
-            if m in graphs.features:
-                filling = self.missing.filling(graphs.features[m].cpu(), mask, self.generator)
-                if filling is not None:
-                    self.fillings[m] = filling
+        given = {m: graphs.features[m].cpu() for m in self.modalities if m in graphs.features}
+        self.fillings = self.missing.fillings(given, dict(zip(self.modalities, here, strict=True)), self.generator)
         here = here if self.missing.masks else torch.ones_like(here)
         self.register_buffer("_masks", here, persistent=False)
         self.register_buffer("_relevance", here.float())
@@ -94,9 +90,8 @@ class EntityAligner(nn.Module):
         """A new encoder, called with the features ``[N, d_m]`` and the rows asked for; gives ``[len(rows), d]``."""
         graphs, config = self.graphs, self.config
         if modality == "structure":
-            sampler = sample_neighbourhood if config.fanout else None
-            size = graphs.num_nodes, config.dim
-            return StructureEncoder(graphs.edge_index.cpu(), *size, self.generator, sampler, config.fanout)
+            sampler = partial(sample_neighbourhood, fanout=config.fanout) if config.fanout else None
+            return StructureEncoder(graphs.edge_index.cpu(), graphs.num_nodes, config.dim, self.generator, sampler)
         once = modality == "relation" and not config.relation_counts
         return LinearEncoder(graphs.features[modality].shape[1], config.dim, self.generator, binary=once)
 
@@ -143,23 +138,17 @@ class EntityAligner(nn.Module):
         return self.comparison.pair_scores(left, right, matching)
 
     def calibrate(self) -> None:
-        """Learn from the validation pairs how reliable what was learnt is, if the comparison does so."""
+        """Learn reliabilities from the validation pairs, if the comparison does so."""
         self.comparison.calibrate(self)
-
-    def score(self, thresholds: dict[str, float], generator: torch.Generator) -> None:
-        """Measure relevance anew; only PMF does."""
 
     def losses(
         self, pairs: Tensor | None, entities: tuple[Tensor, Tensor] | None = None
     ) -> dict[tuple[str, ...], Tensor]:
-        """Every part of the loss on one batch.
+        """Every part of the loss on one batch: name -> scalar, see ``losses``.
 
         Args:
             pairs: int64 ``[P, 2]``, seeds for L_CKG, or None.
             entities: rows ``[B]`` of the left and ``[B']`` of the right graph for L_CM, or None.
-
-        Returns:
-            name -> scalar, see ``losses``.
         """
         raise TypeError(f"{type(self).__name__} has no losses: it cannot be trained")
 
@@ -169,18 +158,14 @@ class EntityAligner(nn.Module):
 
     def frozen_shares(self) -> dict[str, float]:
         """``frozen <modality>`` -> share of its features that are frozen, among the entities that have one."""
-        shares = {}
-        for m, trains in self.active.items():
-            here = self.graphs.presence(m)
-            shares[f"frozen {m}"] = float((here & ~trains).sum() / here.sum().clamp(min=1))
-        return shares
+        here = {m: self.graphs.presence(m) for m in self.modalities}
+        return {f"frozen {m}": float((x & ~self.active[m]).sum() / x.sum().clamp(min=1)) for m, x in here.items()}
 
 
 class PMF(EntityAligner):
     """Progressive modality freezing for one pair of graphs.
 
-    Raises:
-        DataError: the graphs have none of the modalities, or scoring by an oracle has no truth to look at.
+    A DataError if scoring by an oracle has no truth to look at.
 
     Example:
         >>> from pmf_minimal.datasets import load
@@ -221,12 +206,7 @@ class PMF(EntityAligner):
 
     @torch.no_grad()
     def score(self, thresholds: dict[str, float], generator: torch.Generator) -> None:
-        """Eq. (2) to (6): measure relevance anew and decide what is frozen from now on.
-
-        Args:
-            thresholds: modality -> delta.
-            generator: source of randomness for the control that shuffles the scores.
-        """
+        """Eq. (2) to (6): measure relevance anew, given delta of each modality, and decide what is frozen from now on."""
         for m, h in self.encode().items():
             h = self.missing.scored(h, self.graphs.presence(m))
             w = self.scorer(h, m, self.graphs, thresholds[m], generator)

@@ -22,8 +22,7 @@ def best_match(left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
     Eq. (4)  alpha_i^m = max over e_k in E' of cos(h_i^m, h_k^m), and the mirror image for E'
 
     Args:
-        left: float ``[n, d]``, embeddings of one modality, of the entities that have it.
-        right: float ``[n', d]``, those of the other graph.
+        left, right: float ``[n, d]`` and ``[n', d]``, embeddings of one modality, of the entities that have it.
 
     Returns:
         alpha of the left ``[n]`` and of the right entities ``[n']``, in [-1, 1]; -1 where the other graph is empty.
@@ -41,13 +40,8 @@ def relevance(alpha: Tensor, threshold: float) -> Tensor:
 
     Eq. (3)  w_i^m = ReLU( (alpha_i^m - delta) / (max_j alpha_j^m - delta) )
 
-    Args:
-        alpha: float ``[n]``, best matches of the entities of one graph.
-        threshold: delta.
-
-    Returns:
-        float ``[n]`` in [0, 1]. Where no alpha exceeds delta the quotient would divide by zero or turn its sign
-        (row 5 of the book's table), so there all scores are 0.
+    From the best matches float ``[n]`` of the entities of one graph, and delta: float ``[n]`` in [0, 1]. Where no alpha
+    exceeds delta the quotient would divide by zero or turn its sign (row 5), so there all scores are 0.
     """
     if len(alpha) == 0 or alpha.max() <= threshold:
         return torch.zeros_like(alpha)
@@ -59,14 +53,8 @@ def score(embedding: Tensor, present: Tensor, n_left: int, threshold: float) -> 
 
     Eq. (2)  W_m = SCORE(G_m, G'_m)
 
-    Args:
-        embedding: float ``[N, d]``.
-        present: bool ``[N]``; entities without the feature are compared with nothing and score 0.
-        n_left: where the right graph begins.
-        threshold: delta.
-
-    Returns:
-        float ``[N]`` in [0, 1], without gradient.
+    From embeddings float ``[N, d]`` and their mask bool ``[N]``, of which the right graph begins at ``n_left``: float ``[N]`` in
+    [0, 1], without gradient. Entities without the feature are compared with nothing and score 0.
     """
     w = embedding.new_zeros(len(embedding))
     left, right = (torch.nonzero(side).ravel() for side in (present[:n_left], present[n_left:]))

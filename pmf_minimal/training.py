@@ -43,7 +43,7 @@ class Training:
     def step(self) -> bool:
         """Train for one epoch; True if it ended with a validation."""
         config, self.epoch = self.config, self.epoch + 1
-        # A generator per epoch: a run that is taken up again at this epoch draws the same batches.
+        # One for each epoch: a run that is taken up again here draws the same batches.
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + self.epoch)
         if self.epoch == config.epochs + 1:  # iterative learning goes on from the best state
             self.model.load_state_dict(self.best)
@@ -69,10 +69,9 @@ class Training:
 
     def _scores(self) -> bool:
         """Whether relevance is measured at the beginning of this epoch."""
-        config = self.config
-        if config.scoring == "off" or not config.scoring_start <= self.epoch <= config.scoring_end:
-            return False
-        return self.scorings == 0 or config.scoring != "static"
+        when, config = self.config.scoring, self.config
+        in_time = config.scoring_start <= self.epoch <= config.scoring_end
+        return when != "off" and in_time and (self.scorings == 0 or when != "static")
 
     def phases(self) -> list[int]:
         """First epochs of phases that begin with a new optimiser."""

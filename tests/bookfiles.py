@@ -39,10 +39,14 @@ def toc_files():
     return list(walk(yaml.safe_load((ROOT / "_toc.yml").read_text())))
 
 
-def check_headings(text):
-    """One title, first of all; and no level left out on the way down."""
+def heading_faults(text):
+    """What is wrong with the headings: one title, first of all; and no level left out on the way down."""
     text = re.sub(r"^(```+|~~~+).*?^\1", "", text, flags=re.DOTALL | re.MULTILINE)
     levels = [len(marks) for marks in re.findall(r"^(#+) ", text, flags=re.MULTILINE)]
-    assert levels[:1] == [1] and levels.count(1) == 1, f"a page has one title, at its top; headings are {levels}"
+    faults = []
+    if levels[:1] != [1] or levels.count(1) != 1:
+        faults.append(f"a page has one title, at its top; headings are {levels}")
     for above, below in zip(levels, levels[1:], strict=False):
-        assert below <= above + 1, f"a heading of level {below} right under one of level {above}"
+        if below > above + 1:
+            faults.append(f"a heading of level {below} right under one of level {above}")
+    return faults

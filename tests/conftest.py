@@ -1,6 +1,48 @@
-"""What all tests share."""
+"""What all tests share: no windows, the order of the files, and which tests are slow."""
 
 import matplotlib
+import pytest
 
 # No test may want a window, whatever the machine it runs on.
 matplotlib.use("Agg")
+
+# The longest come first: a worker that gets one of them last would keep the other waiting.
+FIRST = ("tests/notebooks/test_colab.py", "notebooks/", "tests/book/", "tests/unit/test_emoji_alignment.py")
+
+# Not in `make quick-test`: training runs, thousands of damaged files, processes of their own, wheels.
+SLOW = (
+    "tests/equations/test_mutations.py",
+    "tests/unit/test_baselines.py::test_a_halted_training_goes_on",
+    "tests/unit/test_baselines.py::test_trains_alike_twice_and_learns",
+    "tests/unit/test_blockwise.py::test_memory_grows_with_n",
+    "tests/unit/test_cards.py::test_results_follow_from_the_stored_runs",
+    "tests/unit/test_catalogue.py::test_counts_of_table_4",
+    "tests/unit/test_checkpoints.py",
+    "tests/unit/test_emoji_alignment.py",
+    "tests/unit/test_experiments.py",
+    "tests/unit/test_gpu_rehearsal.py",
+    "tests/unit/test_hostile",
+    "tests/unit/test_killed.py",
+    "tests/unit/test_limits.py",
+    "tests/unit/test_package.py",
+    "tests/unit/test_repairs.py",
+    "tests/unit/test_scale.py",
+    "tests/unit/test_synthetic.py::test_a_hundred_thousand",
+    "tests/unit/test_synthetic.py::test_each_modality_helps",
+    "tests/unit/test_training.py",
+    "tests/unit/test_vision.py",
+)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: not in `make quick-test`; the list is in tests/conftest.py")
+
+
+def pytest_collection_modifyitems(items):
+    def rank(item):
+        return next((n for n, start in enumerate(FIRST) if item.nodeid.startswith(start)), len(FIRST))
+
+    items.sort(key=rank)  # in a file, and among the others, the order stays
+    for item in items:
+        if item.nodeid.startswith(SLOW):
+            item.add_marker(pytest.mark.slow)

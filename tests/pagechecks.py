@@ -47,7 +47,8 @@ def jumps(page):
     return [h.text for h, above in zip(headings, levels, strict=False) if int(h.name[1]) > above + 1]
 
 
-def too_wide(browser, path, width):
-    browser.open(path, width=width, height=800)
+def too_wide(browser, width):
+    """Whether the page that is open scrolls sideways in a window of this width."""
+    browser.resize(width, 800)
     wide = browser.evaluate("document.scrollingElement.scrollWidth")
     return wide > min(width, browser.evaluate("innerWidth"))  # a phone's window grows with what it shows

@@ -4,6 +4,7 @@ It speaks the DevTools protocol over the one socket that Chromium opens; nothing
 """
 
 import base64
+import contextlib
 import itertools
 import json
 import shutil
@@ -25,7 +26,8 @@ def find_browser():
 class Browser:
     """Opens pages one after the other; use it in a `with` statement."""
 
-    def __init__(self, program, profile, seconds=30):
+    def __init__(self, program, profile, seconds=250):
+        """`seconds` without an answer mean that the browser hangs; no page takes that long."""
         self.profile, self.seconds = Path(profile), seconds
         self.process = subprocess.Popen(
             [
@@ -52,20 +54,19 @@ class Browser:
         self.numbers, self.events = itertools.count(1), []
         for domain in ("Page", "Network", "Runtime", "Log"):
             self.call(f"{domain}.enable")
+        self.call("Page.setLifecycleEventsEnabled", enabled=True)
 
     def _connect(self):
         port_file, deadline = self.profile / "DevToolsActivePort", time.monotonic() + self.seconds
-        while time.monotonic() < deadline:
-            if port_file.exists() and port_file.read_text().count("\n"):
-                port = port_file.read_text().splitlines()[0]
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=5) as answer:
-                    pages = [target for target in json.load(answer) if target["type"] == "page"]
-                if pages:
-                    # Chromium turns away a socket that names a web page as its origin.
-                    return create_connection(
-                        pages[0]["webSocketDebuggerUrl"], suppress_origin=True, timeout=self.seconds
-                    )
-            time.sleep(0.1)
+        while time.monotonic() < deadline and self.process.poll() is None:
+            # The file, then the server, then the page: each is there some time after the one before.
+            with contextlib.suppress(OSError, ValueError, StopIteration):
+                port, _ = port_file.read_text().split("\n", 1)
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=self.seconds) as answer:
+                    page = next(target for target in json.load(answer) if target["type"] == "page")
+                # Chromium turns away a socket that names a web page as its origin.
+                return create_connection(page["webSocketDebuggerUrl"], suppress_origin=True, timeout=self.seconds)
+            time.sleep(0.02)
         raise TimeoutError("the browser did not start")
 
     def call(self, method, **params):
@@ -80,6 +81,15 @@ class Browser:
                 return message["result"]
             self.events.append(message)
 
+    def wait(self, condition):
+        """Until the browser has reported an event for which `condition` is true."""
+        while not any(map(condition, self.events)):
+            self.events.append(json.loads(self.socket.recv()))
+
+    def wait_for(self, script):
+        """Until a JavaScript expression in the page is true."""
+        self.evaluate(f"new Promise(done => (function look() {{ ({script}) ? done(true) : setTimeout(look, 20) }})())")
+
     def evaluate(self, script):
         """The value of a JavaScript expression in the page (a promise is waited for)."""
         answer = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
@@ -89,20 +99,24 @@ class Browser:
 
     def open(self, path, width=1200, height=900, dark=False):
         """Show a file, wait until it has loaded and its formulas are set; returns the events of all that time."""
-        self.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
-        )
+        self.resize(width, height)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         self.events.clear()
-        self.call("Page.navigate", url=Path(path).resolve().as_uri())
-        deadline = time.monotonic() + self.seconds
-        while self.evaluate("location.href == 'about:blank' || document.readyState != 'complete'"):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{path} did not load")
-            time.sleep(0.05)
+        page = self.call("Page.navigate", url=Path(path).resolve().as_uri())
+        if "errorText" in page:
+            raise RuntimeError(f"{path}: {page['errorText']}")
+        loaded = {"name": "load", "loaderId": page["loaderId"]}
+        self.wait(lambda event: event["method"] == "Page.lifecycleEvent" and loaded.items() <= event["params"].items())
         self.evaluate("window.MathJax && MathJax.startup ? MathJax.startup.promise.then(() => true) : true")
         return list(self.events)
+
+    def resize(self, width, height=900):
+        """Another window around the page that is open: below 600 pixels that of a phone."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
+        )
+        self.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))")
 
     def screenshot(self, path, height):
         """Write a picture (WebP) of the page from its top, at most `height` pixels of it."""

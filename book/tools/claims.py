@@ -30,11 +30,11 @@ CLOSER = {9: "[Case study](../notebooks/14_case_study.ipynb)"}
 
 HEAD = """# Claims
 
-What the paper claims {cite:p}`huang2024pmf`, and what came out here: on small graphs that everybody has, with at least five seeds, and by rules that stood in the experiment cards before the runs. The paper's own data sets are
-larger, and their pictures are not ours to pass on; so *not supported* means: not on these graphs, with this training. What was run stands on the chapter's page and in its card.
+This page lists what the paper claims {cite:p}`huang2024pmf` and what came out here. We used small graphs that anyone can have, at least five random seeds, and rules that stood in the experiment cards before the runs. The paper's own data sets are
+larger, and their pictures are not ours to pass on. So *not supported* means: not on these graphs, with these settings. Each chapter's page and its card say what was run.
 
-**The rule.** A claim is broken down into comparisons of Hits@1 (or of another measure), on each data set. Each is a paired t-test over the seeds, at a level of 5 % for all comparisons of a claim together (Holm's correction {cite:p}`holm1979multiple`).
-*Supported*: every comparison speaks for the claim on every data set. *Not supported*: none does. *Partly*: anything between. A comparison is *open* where the seeds do not decide it.
+**The rule.** A claim is broken down into comparisons of Hits@1, or of another measure, on each data set. Each comparison is a paired t-test over the random seeds. The level is 5 % for all comparisons of a claim together (Holm's correction {cite:p}`holm1979multiple`).
+*Supported*: every comparison is for the claim on every data set. *Not supported*: none is. *Partly*: anything between. A comparison is *open* where the random seeds do not decide it.
 Where several experiments test a claim, it is supported if all of them support it, and not supported if none does.
 
 | # | The paper's claim | Verdict here | for / against / open | Where |
@@ -90,7 +90,7 @@ def page() -> str:
             )
     lines += [
         "",
-        "The cards and the tables of all runs, a row each with its full configuration, lie in `pmf_minimal/experiments/cards`. `make experiments` runs the grid again and compares. This page is made from the cards by `book/tools/claims.py`.",
+        "The cards lie in `pmf_minimal/experiments/cards`, with a table of all their runs, a row each with its full configuration. `python -m pmf_minimal experiment NAME` runs one again and compares; `make experiments` runs all. This page is made from the cards by `book/tools/claims.py`.",
         "",
     ]
     return "\n".join(lines)

@@ -11,7 +11,6 @@ from torch.nn.functional import normalize
 
 from pmf_minimal.freezing import NoFreezing
 from pmf_minimal.graphs import GraphPair
-from pmf_minimal.losses import FixedSum
 from pmf_minimal.relevance import best_match, relevance
 
 
@@ -55,11 +54,11 @@ class RowFreezing(NoFreezing):
         return active
 
 
-class UncertaintyWeighting(FixedSum):
+class UncertaintyWeighting(nn.Module):
     """exp(-s) L + s with a trained log-variance s for each loss (Kendall et al., 2018; row 12, and MCLEA)."""
 
     def __init__(self, names: list[tuple[str, ...]]):
-        super().__init__(names)
+        super().__init__()
         self.names = {name: k for k, name in enumerate(names)}
         self.log_variance = nn.ParameterList(nn.Parameter(torch.zeros(())) for _ in names)
 

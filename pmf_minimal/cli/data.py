@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from pmf_minimal.datasets.escape import one_line, printable
+
 # Whatever needs PyTorch is imported where it is used: --help answers at once.
 
 ROOT = click.option("--root", type=click.Path(path_type=Path), help="Folder of the benchmarks [default: $PMF_DATA].")
@@ -21,9 +23,12 @@ ABOUT = {
 
 
 class InputError(click.ClickException):
-    """Something in the user's hands is wrong: one sentence, exit code 2."""
+    """Something in the user's hands is wrong: one sentence in one line, exit code 2."""
 
     exit_code = 2
+
+    def __init__(self, message: str):
+        super().__init__(one_line(message))  # it may quote a file that anyone has written
 
 
 def claim(out: Path) -> None:
@@ -50,7 +55,7 @@ def user_errors():
             raise InputError(str(error)) from None
     for warning in caught:
         if issubclass(warning.category, DataWarning):
-            click.echo(f"Repaired: {warning.message}", err=True)
+            click.echo(f"Repaired: {one_line(str(warning.message))}", err=True)
         else:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
 
@@ -99,7 +104,7 @@ def check(folder):
     for name in catalogue.benchmarks():
         lines, right = catalogue.report(name, folder)
         good &= right
-        click.echo("\n".join(lines) + "\n")
+        click.echo("\n".join(map(printable, lines)) + "\n")
     click.echo("All that is here can be read and is as in Table 4." if good else "Something differs or cannot be read.")
     raise SystemExit(0 if good else 1)
 
@@ -130,7 +135,8 @@ def show(name, root, images):
         click.echo(f"Triples of the {title} graph, the first five:")
         for k in rows.nonzero().ravel()[:5].tolist():
             head, tail = graphs.edge_index[:, k].tolist()
-            click.echo(f"  {names[head]} → {graphs.relation_names[graphs.edge_type[k]]} → {names[tail]}")
+            relation = printable(graphs.relation_names[graphs.edge_type[k]])
+            click.echo(f"  {names[head]} → {relation} → {names[tail]}")
 
 
 @data.command()

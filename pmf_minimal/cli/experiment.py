@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
 from pmf_minimal.cli.data import InputError, user_errors
 
+# Whatever needs PyTorch is imported where it is used: --help answers at once.
+
 
 @click.command()
 @click.argument("cards", nargs=-1, metavar="[CARD]...")
 @click.option("--more", is_flag=True, help="Also the data sets that a card marks as taking long, from --root.")
+@click.option(
+    "--tune", is_flag=True, help="Run the grid of settings by which a card's were chosen, on validation pairs."
+)
 @click.option(
     "--cache",
     type=click.Path(path_type=Path),
@@ -23,45 +29,99 @@ from pmf_minimal.cli.data import InputError, user_errors
 @click.option("--dask", metavar="ADDRESS", help="Address of a Dask scheduler whose workers run the grid instead.")
 @click.option("--root", type=click.Path(path_type=Path), help="Folder of the benchmarks [default: $PMF_DATA].")
 @click.option("--device", default="cpu", show_default=True, help="auto, cpu or cuda.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for the tables of the runs.")
+@click.option("--out", type=click.Path(path_type=Path), help="New folder for the tables of the runs.")
 @click.option("--store", is_flag=True, help="Make the runs the book's stored results (for its authors).")
-def experiment(cards, more, cache, jobs, dask, root, device, out, store):
+def experiment(cards, more, tune, cache, jobs, dask, root, device, out, store):
     """Run the grids of experiment CARDs and judge them.
 
     A CARD is the name of one of the book's cards, or a YAML file of your own in their form; without any, all of the book
-    are run. A grid that was interrupted goes on where it was when the same command is given again.
+    are run. A grid that was interrupted goes on where it was when the same command is given again. Whatever is wrong with a card,
+    the data or an option is said before anything runs.
 
     What comes out for a card of the book is compared with what is stored: where the 95 % intervals do not overlap, the
     command says so and ends with status 1.
     """
-    from pmf_minimal.experiments import cards as book
-    from pmf_minimal.experiments import runner
+    with user_errors(), ExitStack() as stack:
+        from pmf_minimal.experiments import cache as files
+        from pmf_minimal.experiments import runner
 
-    differ = 0
-    for name in cards or book.names():
-        with user_errors():
-            try:
-                card = book.read(name)
-                grid = book.cells(card, more)
-            except ValueError as error:
-                raise InputError(str(error)) from None
+        plans = _plans(cards, more, tune, store)
+        runner.check((cell for _, _, grid in plans for cell in grid), jobs, device, root)
+        if out is not None:
+            stack.enter_context(files.exclusive(out.with_name(f"{out.name}.lock"), str(out)))
+            if out.exists():
+                raise InputError(f"{out}: already there; name a new folder with --out, so that no result is lost")
+        differ, tables = 0, {}
+        for name, card, grid in plans:
             click.echo(f"{card['title']}: {len(grid)} runs")
             table, epochs = runner.run(grid, cache, jobs=jobs, dask=dask, root=root, device=device)
-        for claim in card["claims"]:
-            verdict, rows = book.judge(table, claim)
-            counts = ", ".join(f"{n} {k}" for k, n in rows["outcome"].value_counts().items()) if len(rows) else ""
-            click.echo(f"  claim {claim['claim']}: {claim['says']}\n    {verdict} ({counts})")
+            tables |= {f"{Path(name).stem}.csv": table, f"{Path(name).stem}.history.csv": epochs}
+            differ += _tuning(card, table) if tune else _results(name, card, table, compare=not store)
+            if store:
+                _book().write(name, table, epochs, tune)
         if out is not None:
-            out.mkdir(parents=True, exist_ok=True)
-            table.to_csv(out / f"{Path(name).stem}.csv", index=False)
-            epochs.to_csv(out / f"{Path(name).stem}.history.csv", index=False)
-        if store:
-            book.write(name, table, epochs)
-        elif (book.CARDS / f"{name}.csv").exists():
-            odd = book.disagreements(table, book.runs(name))
-            differ += len(odd)
-            click.echo(f"  {len(odd)} of {len(book.summary(table))} cells differ from what is stored")
-            if len(odd):
-                click.echo(odd.round(4).to_string())
+            _write(out, tables)
     if differ:
         raise SystemExit(1)
+
+
+def _book():
+    from pmf_minimal.experiments import cards
+
+    return cards
+
+
+def _plans(cards: tuple[str, ...], more: bool, tune: bool, store: bool) -> list[tuple[str, dict, list]]:
+    """Name, card and grid of all that is asked for; an InputError or DataError if any of it cannot be run, judged or kept."""
+    book = _book()
+    names = cards or [name for name in book.names() if not tune or "tuning" in book.read(name)]
+    stems = [Path(name).stem for name in names]
+    for stem in stems:
+        if stems.count(stem) > 1:
+            raise InputError(f"{stem}: two of the cards have this name; run them one after the other")
+    plans = []
+    for name in names:
+        card = book.read(name)
+        plans.append((name, card, book.tuning_cells(card) if tune else book.cells(card, more)))
+        if store:
+            book.check_store(name, None if tune else {cell.dataset for cell in plans[-1][2]})
+    return plans
+
+
+def _results(name: str, card: dict, table, compare: bool) -> int:
+    """Say what came out; returns the number of cells that differ from what the book stores."""
+    book, measure = _book(), card.get("measure", "Hits@1")
+    for claim_, verdict, rows in book.verdicts(card, table):
+        counts = ", ".join(f"{n} {k}" for k, n in rows["outcome"].value_counts().items()) if len(rows) else ""
+        click.echo(f"  claim {claim_['claim']}: {claim_['says']}\n    {verdict} ({counts})")
+    if not card["claims"]:
+        shown = [
+            measure,
+            *(c for c in table if c.startswith(f"{measure}, ") and c.split(", ")[1] in card.get("readings", {})),
+        ]
+        click.echo(table.groupby(["dataset", "variant"], sort=False)[shown].mean().round(3).T.to_string())
+    if not compare or not (book.CARDS / f"{name}.csv").exists():
+        return 0
+    odd = book.disagreements(table, book.runs(name), measure)
+    click.echo(f"  {len(odd)} of {len(book.summary(table, measure))} cells differ from what is stored")
+    if len(odd):
+        click.echo(odd.round(4).to_string())
+    return len(odd)
+
+
+def _tuning(card: dict, table) -> int:
+    """Say which settings suit which variant; returns 0, for there is nothing to differ from."""
+    found = _book().tuned(card, table)
+    click.echo(found.round(3).to_string())
+    for variant in found.index[found["edge"]]:
+        click.echo(f"  {variant}: the best is at an edge of the grid; extend it")
+    return 0
+
+
+def _write(out: Path, tables: dict) -> None:
+    """The tables in a new folder, which appears when all of them are there."""
+    from pmf_minimal.runs.files import new_folder
+
+    with new_folder(out) as part:
+        for name, table in tables.items():
+            table.to_csv(part / name, index=False)

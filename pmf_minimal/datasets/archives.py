@@ -8,11 +8,15 @@ import tempfile
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from pmf_minimal.errors import DamagedFile, DataError, DuplicateId, MissingFile, UnsafeArchive
+from pmf_minimal.datasets.files import because, open_regular
+from pmf_minimal.datasets.lines import repeated
+from pmf_minimal.errors import DamagedFile, DataError, DuplicateId, UnsafeArchive
 
 # Text packs to a fifth, features hardly at all. An archive that grows more than this was made to fill a disk.
 MAX_GROWTH = 100
 SMALL = 2**20  # bytes; below it, growth is of no interest
+# Python unpacks bzip2 and LZMA in pieces of any size, whatever the archive claims; of these two it takes what is asked for.
+BOUNDED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
 
 def unpack(archive: Path, folder: Path) -> int:
@@ -29,7 +33,7 @@ def unpack(archive: Path, folder: Path) -> int:
 
     Raises:
         MissingFile: no such archive. DamagedFile: no zip archive, or cut off. UnsafeArchive: a member has an absolute path,
-            climbs out of the folder, is a link, or the whole grows more than a hundredfold or beyond the free space.
+            climbs out of the folder, is a link, is packed by another method than deflate, or the whole grows more than a hundredfold or beyond the free space.
         DataError: the folder exists.
     """
     if folder.exists():
@@ -37,8 +41,8 @@ def unpack(archive: Path, folder: Path) -> int:
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = None
     try:
-        with zipfile.ZipFile(archive) as zipped:
-            total = check_members(zipped, archive.stat().st_size)
+        with open_regular(archive, 2**63, "check the path") as (file, size), zipfile.ZipFile(file) as zipped:
+            total = check_members(zipped, size)
             free = shutil.disk_usage(folder.parent).free
             if total > free:
                 raise UnsafeArchive(f"it unpacks to {total:,} bytes and {free:,} are free")
@@ -47,12 +51,12 @@ def unpack(archive: Path, folder: Path) -> int:
             count = sum(not member.is_dir() for member in zipped.infolist())
         partial.chmod(0o755)
         partial.rename(folder)
-    except DataError as error:
+    except (UnsafeArchive, DuplicateId) as error:
         raise type(error)(f"{archive}: {error}; do not use it, get the file from its authors") from None
-    except FileNotFoundError:
-        raise MissingFile(f"{archive}: no such archive; check the path") from None
+    except DataError:
+        raise
     except Exception as error:  # whatever a hostile archive provokes
-        raise DamagedFile(f"{archive}: cannot be unpacked ({error}); get the file again") from None
+        raise DamagedFile(f"{archive}: cannot be unpacked ({because(error)}); get the file again") from None
     finally:
         if partial is not None and partial.exists():
             shutil.rmtree(partial)
@@ -60,7 +64,7 @@ def unpack(archive: Path, folder: Path) -> int:
 
 
 def check_members(archive: zipfile.ZipFile, size: int) -> int:
-    """Look at the names and sizes of all members before anything is read.
+    """Look at the names, sizes and methods of all members before anything is read.
 
     Args:
         size: bytes of the archive itself.
@@ -79,8 +83,11 @@ def check_members(archive: zipfile.ZipFile, size: int) -> int:
             raise UnsafeArchive(f"its member {name[:80]!r} would be written outside the folder")
         if stat.S_ISLNK(member.external_attr >> 16):
             raise UnsafeArchive(f"its member {name[:80]!r} is a link")
+        if member.compress_type not in BOUNDED:
+            raise UnsafeArchive(f"its member {name[:80]!r} is not packed by deflate, and may unpack to any size")
     if len({member.filename for member in members}) < len(members):
-        raise DuplicateId("two of its members have the same name")
+        names = [member.filename for member in members]
+        raise DuplicateId(f"two of its members are called {names[repeated(names)][:80]!r}")
     total = sum(member.file_size for member in members)
     if total > max(SMALL, MAX_GROWTH * size):
         raise UnsafeArchive(f"it has {size:,} bytes and unpacks to {total:,}")

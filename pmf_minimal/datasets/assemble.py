@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import numpy as np
 import torch
 
+from pmf_minimal.datasets.escape import printable
 from pmf_minimal.datasets.lines import repeated
 from pmf_minimal.errors import BadFeatures, DataError, DuplicateId, EmptyFile, SharedIds, UnknownId
 from pmf_minimal.graphs import GraphPair
@@ -67,20 +68,8 @@ def assemble(
             pair names a number that does not exist. DuplicateId: a URI or id twice in a graph. SharedIds: an id in both
             graphs. BadFeatures: wrong shape, NaN, infinity, or nobody has the feature.
     """
-    sizes = [len(side.uris) for side in (left, right)]
-    n = sum(sizes)
-    for word, side, size in zip(("left", "right"), (left, right), sizes, strict=True):
-        where = f"{name}, {word} graph"
-        if not size:
-            raise EmptyFile(f"{where}: it has no entities; give at least one")
-        again = repeated(side.uris)
-        if again is not None:
-            raise DuplicateId(f"{where}: {side.uris[again]} stands for two entities; name each entity once")
-        _check(side.triples, (size, len(relation_names), size), f"{where}, triples")
-        _check(side.attributes, (size, None), f"{where}, attributes")
+    n = sum(sizes := _check_sides(name, left, right, len(relation_names)))
     _check(pairs, sizes, f"{name}, pairs")
-    ids = _source_ids(name, left, right)
-
     graphs = GraphPair()
     graphs.name, graphs.seed_share = name, seed_share
     graphs.num_nodes, graphs.n_left = n, sizes[0]
@@ -91,19 +80,18 @@ def assemble(
     graphs.edge_index, graphs.edge_type = torch.from_numpy(edges), torch.from_numpy(kind)
     graphs.relation_names = [relation_names[i] for i in relations.tolist()]
     graphs.pairs = torch.from_numpy(np.asarray(pairs, dtype=np.int64) + [0, sizes[0]])
-    graphs.source_ids = torch.from_numpy(ids)
+    graphs.source_ids = torch.from_numpy(_source_ids(name, left, right))
     graphs.uris = [*left.uris, *right.uris]
     graphs.entity_names = [
-        label for side in (left, right) for label in (side.names or [display_name(uri) for uri in side.uris])
+        printable(label) for side in (left, right) for label in (side.names or [display_name(uri) for uri in side.uris])
     ]
 
-    graphs.features, graphs.present, graphs.notes = {}, {}, []
     # Relations count at the head and at the tail alike, as often as they occur.
     relation_ends = np.stack([edges.ravel(), np.tile(kind, 2)], axis=1)
     attribute_ends = np.unique(np.concatenate([left.attributes, right.attributes + [sizes[0], 0]]), axis=0)
-    for modality, ends in (("relation", relation_ends), ("attribute", attribute_ends.astype(np.int64))):
-        if len(ends):
-            graphs.features[modality] = torch.from_numpy(bag(ends, n, words))
+    ends = {"relation": relation_ends, "attribute": attribute_ends.astype(np.int64)}
+    graphs.features = {m: torch.from_numpy(bag(e, n, words)) for m, e in ends.items() if len(e)}
+    graphs.notes = []
     for modality, (x, present) in (features or {}).items():
         graphs.features[modality] = _usable(x, present, n, f"{name}, {modality}")
     graphs.present = {m: torch.from_numpy(x.numpy().any(axis=1)) for m, x in graphs.features.items()}
@@ -133,6 +121,11 @@ def unit(x: np.ndarray) -> np.ndarray:
 
     Images are told apart by direction: a picture's overall brightness in feature space says nothing of its subject.
     """
+    # The square of a number above 1.8e19 is infinite, that of a number below 1e-23 is zero.
+    largest = np.abs(x).max(axis=1, initial=0)
+    extreme = (largest > 0) & ((largest < 1e-10) | (largest > 1e15))
+    if extreme.any():
+        x[extreme] /= largest[extreme, None]
     rows = torch.from_numpy(x)
     torch.nn.functional.normalize(rows, out=rows)
     return x
@@ -144,6 +137,20 @@ def display_name(uri: str) -> str:
     uri = uri.removeprefix("<").removesuffix(">")  # MMKG's way
     tail = uri.split(mark, 1)[1] if mark in uri else uri.rsplit("/", 1)[-1]
     return unquote(tail).replace("_", " ")
+
+
+def _check_sides(name: str, left: Side, right: Side, relations: int) -> list[int]:
+    """How many entities each graph has; errors as :func:`assemble`."""
+    for word, side in (("left", left), ("right", right)):
+        where, size = f"{name}, {word} graph", len(side.uris)
+        if not size:
+            raise EmptyFile(f"{where}: it has no entities; give at least one")
+        again = repeated(side.uris)
+        if again is not None:
+            raise DuplicateId(f"{where}: {side.uris[again]} stands for two entities; name each entity once")
+        _check(side.triples, (size, relations, size), f"{where}, triples")
+        _check(side.attributes, (size, None), f"{where}, attributes")
+    return [len(left.uris), len(right.uris)]
 
 
 def _check(array: np.ndarray, limits: Sequence[int | None], where: str) -> None:

@@ -16,6 +16,7 @@ import torch
 from pmf_minimal.datasets import emoji, synthetic, text
 from pmf_minimal.datasets.assemble import assemble, bag, unit
 from pmf_minimal.datasets.faults import corrupt, named_shares
+from pmf_minimal.datasets.files import zero_matrix
 from pmf_minimal.datasets.images import read_features
 from pmf_minimal.datasets.layout import Parts, read_parts, warn
 from pmf_minimal.errors import DamagedFile, DataError, MissingFile, UnknownId
@@ -43,6 +44,7 @@ class Source:
 
 
 EMOJI = Path(__file__).parent / "data" / "emoji"
+#: Name -> where its files lie; or, for a data set of your own, a function that returns its graphs.
 DATASETS = {f"emoji/{pair}": Source(pair, 0.3, f"{pair}/images.npz") for pair in emoji.PAIRS}
 for _pair in ("zh_en", "ja_en", "fr_en"):
     DATASETS[f"dbp15k/{_pair}"] = Source(
@@ -102,6 +104,8 @@ def load(
     """
     if name.startswith("synthetic/"):
         return synthetic.named(name, seed)
+    if callable(DATASETS.get(name)):  # a data set of one's own
+        return DATASETS[name]()
     name, plus, fault = name.partition("+")
     if plus:  # faults are put in after reading
         whole = load(name, root, images, vectors, words)
@@ -167,7 +171,8 @@ def read_folder(folder: Path, name: str, seed_share: float, images: Path | None 
         words=words,
     )
     if not parts.has_attributes:
-        graphs.notes.append(f"no attributes: there is no file {folder / 'training_attrs_1'}")
+        missing = next(f for side in (1, 2) if not (f := folder / f"training_attrs_{side}").exists())
+        graphs.notes.append(f"no attributes: there is no file {missing}, and both graphs need theirs")
     return graphs
 
 
@@ -186,7 +191,7 @@ def _image_matrix(path: Path, parts: Parts) -> np.ndarray:
     """float32 ``[N, d]``, rows of length 1, zero rows for entities without image."""
     vectors = image_features(path, parts)
     ids = [*parts.left.ids.tolist(), *parts.right.ids.tolist()]
-    matrix = np.zeros((len(ids), len(next(iter(vectors.values())))), dtype=np.float32)
+    matrix = zero_matrix(len(ids), len(next(iter(vectors.values()))), str(path))
     for row, i in enumerate(ids):
         if i in vectors:
             matrix[row] = vectors[i]

@@ -95,6 +95,55 @@ def corrupt(
             no real foreign features are known.
     """
     shares = {MISSING: missing, FOREIGN: foreign, SWAPPED: swapped, NOISY: noisy}
+    outside = _check_shares(graphs, modality, shares, hard)
+    # Not the same entities in every modality, or their faults would go together.
+    generator = torch.Generator().manual_seed(seed + zlib.crc32(modality.encode()))
+    x, present, faults, donor = _put_in(graphs, modality, shares, outside, generator)
+    spoilt = copy.copy(graphs)
+    spoilt.features, spoilt.present = graphs.features | {modality: x}, graphs.present | {modality: present}
+    truth = {m: graphs.presence(m) for m in graphs.modalities} | graphs.get("relevant", {})
+    spoilt.relevant = truth | {modality: present & (faults != FOREIGN) & (faults != SWAPPED)}
+    spoilt.faults = graphs.get("faults", {}) | {modality: faults}
+    spoilt.donor = graphs.get("donor", {}) | {modality: donor}
+    return spoilt
+
+
+def _put_in(
+    graphs: GraphPair, modality: str, shares: dict[int, float], outside: Tensor | None, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The spoilt features and who has them, the faults and the donors, as :func:`corrupt` says."""
+    x, present = graphs.features[modality].clone(), graphs.present[modality].clone()
+    faults = torch.zeros(graphs.num_nodes, dtype=torch.int8)
+    donor = torch.full((graphs.num_nodes,), -1)
+    left, right = (torch.nonzero(side).ravel() for side in graphs.side(modality))
+    # Who is hit is drawn first: it depends neither on the size of other shares nor on the kind of noise.
+    queues = [has[torch.randperm(len(has), generator=generator)] for has in (left, graphs.n_left + right)]
+    halves = [None, None] if outside is None else torch.arange(len(outside)).tensor_split(2)
+    whole = graphs.features[modality]
+    for hit, side, half in zip(queues, (slice(0, graphs.n_left), slice(graphs.n_left, None)), halves, strict=True):
+        n = len(hit)
+        for fault, share in shares.items():
+            rows, hit = hit.tensor_split([round(share * n)])
+            faults[rows] = fault
+            if fault == MISSING:
+                x[rows], present[rows] = 0, False
+            elif fault == SWAPPED:
+                if len(rows) == 1:
+                    raise ValueError(f"swapped={share} is one entity of {n}; it takes two to swap")
+                # Each takes that of its neighbour in a random ring, so that none keeps its own.
+                donor[rows] = rows.roll(1)
+                x[rows] = whole[donor[rows]]
+            elif fault == FOREIGN and outside is not None:
+                donor[rows] = half[torch.randperm(len(half), generator=generator)][torch.arange(len(rows)) % len(half)]
+                x[rows] = normalize(outside[donor[rows]]) * x[rows].norm(dim=1, keepdim=True)
+            elif len(rows):
+                words = torch.nonzero((x[side] != 0).any(dim=0)).ravel()
+                x[rows] = _disturb(x[rows], words, 1.0 if fault == FOREIGN else 0.5, generator)
+    return x, present, faults, donor
+
+
+def _check_shares(graphs: GraphPair, modality: str, shares: dict[int, float], hard: bool) -> Tensor | None:
+    """The real foreign features, where they are asked for; errors as :func:`corrupt`."""
     if modality not in graphs.features:
         raise ValueError(f"no features {modality!r} to corrupt; {graphs.name} has {', '.join(graphs.features)}")
     if modality in graphs.get("faults", {}):
@@ -103,7 +152,11 @@ def corrupt(
         )
     if not (all(share >= 0 for share in shares.values()) and sum(shares.values()) <= 1 + 1e-9):
         raise ValueError(
-            f"missing={missing}, foreign={foreign}, swapped={swapped}, noisy={noisy}: "
+            ", ".join(
+                f"{fault}={share}"
+                for fault, share in zip(("missing", "foreign", "swapped", "noisy"), shares.values(), strict=True)
+            )
+            + ": "
             "each share must be at least 0, and all together at most 1"
         )
     outside = graphs.get("outside", {}).get(modality) if hard else None
@@ -114,44 +167,7 @@ def corrupt(
             f"hard=True: graphs.outside must hold at least two real features of {width} numbers for {modality} that "
             f"neither graph knows; {graphs.name} {found}"
         )
-
-    # Not the same entities in every modality, or their faults would go together.
-    generator = torch.Generator().manual_seed(seed + zlib.crc32(modality.encode()))
-    x, present = graphs.features[modality].clone(), graphs.present[modality].clone()
-    faults = torch.zeros(graphs.num_nodes, dtype=torch.int8)
-    donor = torch.full((graphs.num_nodes,), -1)
-    left, right = (torch.nonzero(side).ravel() for side in graphs.side(modality))
-    # Who is hit is drawn first: it depends neither on the size of other shares nor on the kind of noise.
-    queues = [has[torch.randperm(len(has), generator=generator)] for has in (left, graphs.n_left + right)]
-    halves = [None, None] if outside is None else torch.arange(len(outside)).tensor_split(2)
-    for hit, side, half in zip(queues, (slice(0, graphs.n_left), slice(graphs.n_left, None)), halves, strict=True):
-        n = len(hit)
-        for fault, share in shares.items():
-            rows, hit = hit.tensor_split([round(share * n)])
-            faults[rows] = fault
-            if fault == MISSING:
-                x[rows], present[rows] = 0, False
-            elif fault == SWAPPED:
-                if len(rows) == 1:
-                    raise ValueError(f"swapped={swapped} is one entity of {n}; it takes two to swap")
-                # Everybody's neighbour in a random ring: nobody keeps his own.
-                donor[rows] = rows.roll(1)
-                x[rows] = graphs.features[modality][donor[rows]]
-            elif fault == FOREIGN and hard:
-                donor[rows] = half[torch.randperm(len(half), generator=generator)][torch.arange(len(rows)) % len(half)]
-                x[rows] = normalize(outside[donor[rows]]) * x[rows].norm(dim=1, keepdim=True)
-            elif len(rows):
-                amount = 1.0 if fault == FOREIGN else 0.5
-                words = torch.nonzero((x[side] != 0).any(dim=0)).ravel()
-                x[rows] = _disturb(x[rows], words, amount, generator)
-
-    spoilt = copy.copy(graphs)
-    spoilt.features, spoilt.present = graphs.features | {modality: x}, graphs.present | {modality: present}
-    truth = {m: graphs.presence(m) for m in graphs.modalities} | graphs.get("relevant", {})
-    spoilt.relevant = truth | {modality: present & (faults != FOREIGN) & (faults != SWAPPED)}
-    spoilt.faults = graphs.get("faults", {}) | {modality: faults}
-    spoilt.donor = graphs.get("donor", {}) | {modality: donor}
-    return spoilt
+    return outside
 
 
 def _disturb(x: Tensor, words: Tensor, amount: float, generator: torch.Generator) -> Tensor:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import os
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,10 +11,14 @@ import numpy as np
 from numpy.lib import format as npy
 from safetensors.numpy import load
 
-from pmf_minimal.datasets.archives import check_members
+from pmf_minimal.datasets.archives import SMALL, check_members
+from pmf_minimal.datasets.files import MAX_FEATURES, because, open_regular, product
 from pmf_minimal.datasets.lines import repeated
 from pmf_minimal.datasets.pickles import load_arrays
-from pmf_minimal.errors import BadFeatures, DamagedFile, DataError, DuplicateId, EmptyFile, MissingFile
+from pmf_minimal.errors import BadFeatures, DamagedFile, DataError, DuplicateId, EmptyFile
+
+# Numbers for each byte of a file, where many ids may share one array.
+MAX_SHARED = 8
 
 
 def read_features(path: Path) -> dict[int, np.ndarray]:
@@ -34,13 +36,8 @@ def read_features(path: Path) -> dict[int, np.ndarray]:
             more numbers than it has bytes; UnsafePickle: it asks for anything but arrays, dicts and numbers;
             UnsafeArchive: an npz that is no plain archive; DuplicateId; BadFeatures: widths that differ, NaN, infinity.
     """
-    try:
-        with path.open("rb") as file:
-            return parse_features(file, os.fstat(file.fileno()).st_size, path)
-    except OSError as error:
-        raise MissingFile(
-            f"{path}: no such file of image features, or it may not be read ({error.strerror}); check the path given with --images"
-        ) from None
+    with open_regular(path, MAX_FEATURES, "check the path of the image features") as (file, size):
+        return parse_features(file, size, path)
 
 
 def parse_features(file: BinaryIO, size: int, path: Path) -> dict[int, np.ndarray]:
@@ -52,18 +49,24 @@ def parse_features(file: BinaryIO, size: int, path: Path) -> dict[int, np.ndarra
         raise EmptyFile(f"{path}: the file is empty; get it again")
     try:
         table = readers[path.suffix](file, size)
-        vectors = {i: _vector(v) for i, v in table.items()}
+        # A pickle may name one array under many ids: it is converted once.
+        distinct = {id(v): v for v in table.values()}
+        converted = {key: _vector(v) for key, v in distinct.items()}
+        vectors = {i: converted[id(v)] for i, v in table.items()}
     except DataError as error:  # one of the kinds, still without the file's name
         mend = (
             "drop one of the two" if isinstance(error, DuplicateId) else "do not use it, get the file from its authors"
         )
         raise type(error)(f"{path}: {error}; {mend}") from None
     except Exception as error:  # whatever a hostile file provokes is the file's fault
-        raise DamagedFile(f"{path}: not readable as image features ({str(error)[:200]}); get the file again") from None
+        raise DamagedFile(f"{path}: not readable as image features ({because(error)}); get the file again") from None
+    if sum(len(v) for v in vectors.values()) > MAX_SHARED * size + SMALL:
+        raise DamagedFile(f"{path}: its vectors have far more numbers than it has bytes; get the file again")
     widths = {len(v) for v in vectors.values()}
     if len(widths) != 1 or 0 in widths:
         raise BadFeatures(f"{path}: vectors of {sorted(widths)[:4]} numbers; all must have the same width, 1 or more")
-    bad = next((i for i, v in vectors.items() if not np.isfinite(v).all()), None)
+    finite = {key: bool(np.isfinite(v).all()) for key, v in converted.items()}
+    bad = next((i for i, v in table.items() if not finite[id(v)]), None)
     if bad is not None:
         raise BadFeatures(f"{path}: the vector of id {bad} holds NaN or infinity; drop it or compute it again")
     return vectors
@@ -118,8 +121,9 @@ def npy_array(file: BinaryIO, size: int) -> np.ndarray:
     read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[version]
     shape, fortran, dtype = read_header(file)
     data = file.read(size)
-    if dtype.hasobject or min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != len(data):
-        raise ValueError(f"it claims an array {shape} of {dtype} and has {len(data)} bytes")
+    count = product(shape, size)
+    if dtype.hasobject or count is None or count * dtype.itemsize != len(data):
+        raise ValueError(f"it claims an array {str(shape[:8])[:60]} of {dtype} and has {len(data)} bytes")
     return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
 
 

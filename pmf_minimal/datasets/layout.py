@@ -11,6 +11,7 @@ in the files                                        what becomes of it
 ``training_attrs`` names an entity that is in no    its line is left out (DBP15K and MMKG list more
 ``ent_ids``                                         entities than they use); at least one must be known
 an attribute without a name (a tab too many)        it is left out
+``training_attrs`` of one graph alone               attributes are left out, and ``notes`` says so
 one entity in two pairs                             both pairs stay (FBDB15K has four pairs more than
                                                     right entities)
 one pair twice                                      the repetition is dropped
@@ -41,7 +42,7 @@ class Parts:
     Attributes:
         pairs: int64 ``[P, 2]``, entity numbers left and right, each pair once.
         pairs_listed: number of lines of the file of pairs.
-        has_attributes: whether there are ``training_attrs``.
+        has_attributes: whether there are ``training_attrs`` of both graphs. Those of one alone have nothing to be compared with.
     """
 
     left: Side
@@ -81,7 +82,7 @@ def read_parts(folder: Path) -> Parts:
     names = folder / "rel_ids"
     named = lines.relation_names(lines.content(names), names) if names.exists() else {}
     attributes = [np.empty((0, 2), dtype=np.int64)] * 2
-    if present := any(path.exists() for path in files[2]):
+    if present := all(path.exists() for path in files[2]):
         attributes = _attributes(files[2], uris)
     return Parts(
         *(Side(u, t, a, i) for u, t, a, i in zip(uris, triples, attributes, ids, strict=True)),

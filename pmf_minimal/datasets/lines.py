@@ -6,29 +6,25 @@ Every other departure from the form of a file is an error: nothing is guessed, a
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 
-from pmf_minimal.errors import DuplicateId, EmptyFile, MalformedLine, MissingFile, NotUTF8
-
-_ID = rb"[0-9]{1,18}"  # what fits into 64 bits
-_NAME = rb"[^\t\n\r\0]*[^\s\0][^\t\n\r\0]*"  # something besides spaces
+from pmf_minimal.datasets.files import MAX_TEXT, open_regular
+from pmf_minimal.errors import DuplicateId, EmptyFile, MalformedLine, NotUTF8
 
 
-def content(path: Path) -> bytes:
+def content(path: Path, limit: int = MAX_TEXT) -> bytes:
     """All bytes of a file, less the byte order mark.
 
     Raises:
         MissingFile: it is not there or may not be read.
+        DamagedFile: a folder, a pipe or a device, or larger than the limit.
         EmptyFile: it has nothing but white space.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise MissingFile(f"{path}: this file is missing or may not be read ({error.strerror}); get it again") from None
+    with open_regular(path, limit) as (file, size):
+        data = file.read(size)
     if not data.strip():
         raise EmptyFile(f"{path}: the file is empty; get it again")
     return data.removeprefix(b"\xef\xbb\xbf")
@@ -43,20 +39,30 @@ def decode(data: bytes, path: Path) -> str:
         raise NotUTF8(f"{path}:{line}: not UTF-8 text; convert the file to UTF-8") from None
 
 
-def _lines(data: bytes, path: Path, form: bytes, expected: str) -> list[str]:
-    """The lines of a text, each of which has the form, a regular expression."""
-    text = decode(data, path)
-    bad = re.search(rb"(?m)^(?!" + form + rb"\r?$)", data.removesuffix(b"\n"))
-    if bad:
-        line = data.count(b"\n", 0, bad.start()) + 1
-        raise MalformedLine(f"{path}:{line}: expected {expected}; mend or drop the line")
-    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
+def _rows(data: bytes, path: Path, good: Callable[[list[str]], bool], expected: str) -> list[list[str]]:
+    """The fields of every line, tabs between them; MalformedLine names the first line that is not good."""
+    rows = [line.removesuffix("\r").split("\t") for line in decode(data, path).removesuffix("\n").split("\n")]
+    for number, row in enumerate(rows, start=1):
+        # Tested field by field: a regular expression for the whole line can take for ever where it does not fit.
+        if not good(row) or any("\0" in field or "\r" in field for field in row):
+            raise MalformedLine(f"{path}:{number}: expected {expected}; mend or drop the line")
+    return rows
+
+
+def _is_id(field: str) -> bool:
+    return len(field) <= 18 and field.isascii() and field.isdigit()  # what fits into 64 bits
+
+
+def _is_name(field: str) -> bool:
+    return bool(field.strip(" \f\v"))
 
 
 def numbers(data: bytes, path: Path, width: int) -> np.ndarray:
     """int64 ``[lines, width]`` of a text with so many numbers in each line, tabs between them (``triples_1``)."""
-    lines = _lines(data, path, rb"\t".join([_ID] * width), f"{width} numbers with tabs between them")
-    return np.fromstring(" ".join(lines), dtype=np.int64, sep=" ").reshape(-1, width)
+    rows = _rows(
+        data, path, lambda row: len(row) == width and all(map(_is_id, row)), f"{width} numbers with tabs between them"
+    )
+    return np.array(rows).astype(np.int64)
 
 
 def named_ids(data: bytes, path: Path, distinct_names: bool = True) -> tuple[np.ndarray, list[str]]:
@@ -65,7 +71,9 @@ def named_ids(data: bytes, path: Path, distinct_names: bool = True) -> tuple[np.
     Raises:
         DuplicateId: a number for the second time, or a name where names have to be distinct.
     """
-    rows = [line.split("\t") for line in _lines(data, path, _ID + rb"\t" + _NAME, "a number, a tab and a name")]
+    rows = _rows(
+        data, path, lambda row: len(row) == 2 and _is_id(row[0]) and _is_name(row[1]), "a number, a tab and a name"
+    )
     ids, names = [int(i) for i, _ in rows], [name for _, name in rows]
     for values, what in ((ids, "id"), (names, "name"))[: 1 + distinct_names]:
         again = repeated(values)
@@ -84,10 +92,7 @@ def relation_names(data: bytes, path: Path) -> dict[int, str]:
 
 def name_lists(data: bytes, path: Path) -> list[list[str]]:
     """Fields of every line of a text with a name and any number of further ones, tabs between them (``training_attrs_1``)."""
-    form = _NAME + rb"(?:\t[^\t\n\r\0]*)*"
-    return [
-        line.split("\t") for line in _lines(data, path, form, "a URI and names of attributes with tabs between them")
-    ]
+    return _rows(data, path, lambda row: _is_name(row[0]), "a URI and names of attributes with tabs between them")
 
 
 def repeated(values: Iterable) -> int | None:

@@ -7,13 +7,13 @@ array claims to hold is compared with the bytes that are there, so a file cannot
 
 from __future__ import annotations
 
-import math
 import pickle
 import pickletools
 from typing import BinaryIO
 
 import numpy as np
 
+from pmf_minimal.datasets.files import product
 from pmf_minimal.errors import DuplicateId, UnsafePickle
 
 _OPCODES = """
@@ -24,6 +24,7 @@ _OPCODES = """
     EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_LIST LIST APPEND APPENDS EMPTY_DICT DICT SETITEM SETITEMS
     GLOBAL STACK_GLOBAL REDUCE BUILD
 """.split()  # noqa: SIM905
+MAX_STEPS = 2**24  # instructions: some forty for each array, and each may make an object far larger than itself
 _NUMBERS = {kind + size for kind, sizes in (("f", "248"), ("i", "1248"), ("u", "1248")) for size in sizes}
 
 
@@ -61,8 +62,9 @@ def _array(data, dtype, shape, order="C") -> np.ndarray:
         raise ValueError("an array without bytes")
     if type(shape) is not tuple or not all(type(n) is int and n >= 0 for n in shape):
         raise ValueError("an array without shape")
-    if math.prod(shape) * dtype.dtype.itemsize != len(data):
-        raise ValueError(f"an array of shape {str(shape)[:60]} from {len(data)} bytes")
+    count = product(shape, len(data))
+    if count is None or count * dtype.dtype.itemsize != len(data):
+        raise ValueError(f"an array of another shape than its {len(data)} bytes have")
     return np.frombuffer(data, dtype.dtype).reshape(shape, order=order)
 
 
@@ -76,17 +78,11 @@ def _scalar(dtype, data) -> int | float:
     return _array(data, dtype, ()).item()
 
 
-def _latin1(text, encoding) -> bytes:
-    if type(text) is not str or encoding != "latin1":
-        raise ValueError("bytes in another encoding than latin1")
-    return text.encode("latin1")
-
-
 # All that a pickled dict of NumPy arrays needs, under the names that NumPy 1 and 2 give it.
 _ADMITTED = {
     ("numpy", "ndarray"): None,
     ("numpy", "dtype"): _DType,
-    ("_codecs", "encode"): _latin1,
+    ("_codecs", "encode"): None,  # filled in below, for each file anew
 }
 for _package in ("numpy.core", "numpy._core"):
     _ADMITTED |= {
@@ -112,8 +108,33 @@ class _Bounded:
         return self.file.readinto(buffer)
 
 
+class _Counted(dict):
+    """Instructions by their code; so many may be looked up, that is, run."""
+
+    left = MAX_STEPS
+
+    def __getitem__(self, code):
+        self.left -= 1
+        if self.left < 0:
+            raise ValueError(f"it has more than {MAX_STEPS:,} instructions")
+        return super().__getitem__(code)
+
+
 class _Unpickler(pickle._Unpickler):
     """Python's unpickler with the instructions above and these five stand-ins."""
+
+    def __init__(self, file: BinaryIO, size: int):
+        super().__init__(_Bounded(file, size))
+        self.dispatch = _Counted(type(self).dispatch)
+        self.left = size  # bytes that may be made of text: as many as there are
+
+    def _latin1(self, text, encoding) -> bytes:
+        if type(text) is not str or encoding != "latin1":
+            raise ValueError("bytes in another encoding than latin1")
+        self.left -= len(text)
+        if self.left < 0:
+            raise ValueError("it makes more bytes than it has")
+        return text.encode("latin1")
 
     dispatch = {
         code: run
@@ -124,12 +145,12 @@ class _Unpickler(pickle._Unpickler):
     def find_class(self, module, name):
         if (module, name) not in _ADMITTED:
             raise UnsafePickle(f"it asks for {module[:40]}.{name[:40]}, which is no array")
-        return _ADMITTED[module, name]
+        return self._latin1 if name == "encode" else _ADMITTED[module, name]
 
     def load_reduce(self):
         arguments = self.stack.pop()
         call = self.stack[-1]
-        if call is None or call not in _ADMITTED.values() or type(arguments) is not tuple:
+        if call is None or call not in (*_ADMITTED.values(), self._latin1) or type(arguments) is not tuple:
             raise UnsafePickle("it calls something that is no array")
         self.stack[-1] = call(*arguments)
 
@@ -188,7 +209,7 @@ def load_arrays(file: BinaryIO, size: int) -> dict[int, np.ndarray]:
         Exception: whatever a damaged pickle provokes.
     """
     try:
-        table = _Unpickler(_Bounded(file, size)).load()
+        table = _Unpickler(file, size).load()
     except KeyError as error:  # an instruction that this machine has not
         known = pickletools.code2op.get(chr(error.args[0]))
         if known is None:

@@ -6,6 +6,8 @@ it, in words of its own.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch.nn.functional import normalize
@@ -58,87 +60,132 @@ def generate(
     Raises:
         ValueError: sizes or shares that leave nothing, or nonsense for ``corrupt``.
     """
+    shared = _shared(n, degree, survives, dangling)
+    rng = np.random.default_rng(seed)
+    numbers = np.random.default_rng([seed, 1])  # drawn apart: the rest is the same with and without numbers
+    alone = np.arange(
+        shared, 2 * n - shared
+    )  # things: shared ones, then those of the left alone, then those of the right
+    views = [rng.permutation(np.append(np.arange(shared), part)) for part in np.split(alone, 2)]  # row -> thing
+    world = _world(rng, numbers, 2 * n - shared, degree)
+    graphs = _pair(rng, [_view(rng, numbers, world, things, k, survives) for k, things in enumerate(views)], shared)
+    # Clusters of their own. They stand one after the other, so that the two halves share one at most.
+    count = min(OUTSIDE, n)
+    outside = _looks(rng, count, np.arange(count) // CLUSTER) @ world.ways
+    outside += NOISE * rng.standard_normal((count, WIDTH), dtype=np.float32)
+    graphs.outside = {"image": normalize(torch.from_numpy(outside))}
+    for modality, faults in (spoilt or {}).items():
+        graphs = corrupt(graphs, modality, **{"seed": seed} | faults)
+    return graphs
+
+
+def _shared(n: int, degree: float, survives: float, dangling: float) -> int:
+    """How many things both graphs know; errors as :func:`generate`."""
     shared = round(n * (1 - dangling))
     if n < 20 or degree <= 0 or not 0 < survives <= 1 or not 0 <= dangling < 1 or shared < 4:
         raise ValueError(
             f"n={n}, degree={degree}, survives={survives}, dangling={dangling}: give at least 20 entities, a degree above "
             "0, survives in (0, 1] and dangling in [0, 1), so that at least 4 pairs are left"
         )
-    rng = np.random.default_rng(seed)
-    world = 2 * n - shared  # things: shared ones, then those of the left alone, then those of the right alone
-    known = np.arange(shared)
-    views = [
-        rng.permutation(np.concatenate([known, np.arange(shared, n)])),  # row -> thing
-        rng.permutation(np.concatenate([known, np.arange(n, world)])),
-    ]
-    row_of = [np.full(world, -1) for _ in views]
-    for rows, things in zip(row_of, views, strict=True):
-        rows[things] = np.arange(n)
+    return shared
 
-    popularity = rng.pareto(1.5, world) + 1
+
+@dataclass(frozen=True)
+class _World:
+    """What there is: facts (ends ``[2, F]`` and kind ``[F]``), types with numbers (one a holder), and looks."""
+
+    ends: np.ndarray
+    kind: np.ndarray
+    holder: np.ndarray
+    types: np.ndarray
+    number: np.ndarray
+    ways: np.ndarray
+    look: np.ndarray
+
+
+def _world(rng: np.random.Generator, numbers: np.random.Generator, size: int, degree: float) -> _World:
+    popularity = rng.pareto(1.5, size) + 1
     popularity /= popularity.sum()
-    facts = round(world * degree / 2)
-    ends = rng.choice(world, size=(2, facts), p=popularity)
-    # Everybody is in one fact at least, and a kind of fact goes with what its head is.
-    ends[0, : min(world, facts)] = rng.permutation(world)[:facts]
+    facts = round(size * degree / 2)
+    ends = rng.choice(size, size=(2, facts), p=popularity)
+    # Every thing is in one fact at least, and a kind of fact goes with what its head is.
+    ends[0, : min(size, facts)] = rng.permutation(size)[:facts]
     kind = (ends[0] * 7 + rng.integers(0, 4, facts)) % RELATIONS
     ends, kind = ends[:, ends[0] != ends[1]], kind[ends[0] != ends[1]]
 
     frequency = 1 / (np.arange(TYPES) + 10)
-    holder = np.repeat(np.arange(world), TYPES_EACH)
-    kept_types = rng.choice(TYPES, size=len(holder), p=frequency / frequency.sum())
+    holder = np.repeat(np.arange(size), TYPES_EACH)
+    types = rng.choice(TYPES, size=len(holder), p=frequency / frequency.sum())
+    _, which = np.unique(holder * TYPES + types, return_inverse=True)
+    number = numbers.random(len(holder), dtype=np.float32)[which]
 
     # All that there is to see varies in a few ways only; noise varies in all WIDTH.
     ways = rng.standard_normal((WAYS, WIDTH), dtype=np.float32)
-    look = _looks(rng, world, rng.integers(0, world // CLUSTER + 1, world)) @ ways
+    look = _looks(rng, size, rng.integers(0, size // CLUSTER + 1, size)) @ ways
+    return _World(ends, kind, holder, types, number, ways, look)
 
-    edges, relations, images = [], [], []
-    attribute, values = torch.zeros(2 * n, 2 * TYPES), torch.zeros(2 * n, 2 * TYPES)
-    # Drawn apart: the rest of the world is the same with and without numbers.
-    numbers = np.random.default_rng([seed, 1])
-    _, which = np.unique(holder * TYPES + kept_types, return_inverse=True)
-    number = numbers.random(len(holder), dtype=np.float32)[which]
-    relation = torch.zeros(2 * n, 2 * RELATIONS)
-    for side, (things, rows) in enumerate(zip(views, row_of, strict=True)):
-        seen = (rng.random(len(kind)) < survives) & (rows[ends] >= 0).all(axis=0)
-        seen = rng.permutation(np.flatnonzero(seen))
-        words = rng.permutation(RELATIONS) + side * RELATIONS
-        edges.append(rows[ends[:, seen]] + side * n)
-        relations.append(words[kind[seen]])
-        place = torch.from_numpy(edges[-1].ravel()), torch.from_numpy(np.tile(relations[-1], 2))
-        relation.index_put_(place, torch.ones(len(place[0])), accumulate=True)
-        columns = rng.permutation(TYPES) + side * TYPES
-        has = (rng.random(len(holder)) < survives) & (rows[holder] >= 0)
-        place = torch.from_numpy(rows[holder[has]] + side * n), torch.from_numpy(columns[kept_types[has]])
-        attribute[place] = 1
-        blurred = number[has] + BLUR * numbers.standard_normal(has.sum(), dtype=np.float32)
-        values[place] = torch.from_numpy(blurred)
-        images.append(look[things] + NOISE * rng.standard_normal((n, WIDTH), dtype=np.float32))
 
+@dataclass(frozen=True)
+class _View:
+    """What one graph knows: row of every thing (-1: none), edges ``[2, E]``, their relations, and features ``[n, d]``."""
+
+    rows: np.ndarray
+    edges: np.ndarray
+    relations: np.ndarray
+    attribute: torch.Tensor
+    numbers: torch.Tensor
+    image: np.ndarray
+
+
+def _view(
+    rng: np.random.Generator,
+    numbers: np.random.Generator,
+    world: _World,
+    things: np.ndarray,
+    side: int,
+    survives: float,
+) -> _View:
+    n = len(things)
+    rows = np.full(len(world.look), -1)
+    rows[things] = np.arange(n)
+    seen = (rng.random(len(world.kind)) < survives) & (rows[world.ends] >= 0).all(axis=0)
+    seen = rng.permutation(np.flatnonzero(seen))
+    words = rng.permutation(RELATIONS) + side * RELATIONS
+    columns = rng.permutation(TYPES) + side * TYPES
+    has = (rng.random(len(world.holder)) < survives) & (rows[world.holder] >= 0)
+    place = torch.from_numpy(rows[world.holder[has]]), torch.from_numpy(columns[world.types[has]])
+    attribute, values = torch.zeros(n, 2 * TYPES), torch.zeros(n, 2 * TYPES)
+    attribute[place] = 1
+    blurred = world.number[has] + BLUR * numbers.standard_normal(has.sum(), dtype=np.float32)
+    values[place] = torch.from_numpy(blurred)
+    image = world.look[things] + NOISE * rng.standard_normal((n, WIDTH), dtype=np.float32)
+    return _View(rows, rows[world.ends[:, seen]], words[world.kind[seen]], attribute, values, image)
+
+
+def _pair(rng: np.random.Generator, views: list[_View], shared: int) -> GraphPair:
+    """Both views in one index space, with their pairs."""
+    left, right = views
+    n = len(left.image)
     graphs = GraphPair()
-    graphs.name, graphs.seed_share = "synthetic", 0.3
+    graphs.name, graphs.seed_share, graphs.notes = "synthetic", 0.3, []
     graphs.num_nodes, graphs.n_left = 2 * n, n
-    graphs.edge_index = torch.from_numpy(np.concatenate(edges, axis=1))
-    graphs.edge_type = torch.from_numpy(np.concatenate(relations))
-    pairs = np.stack([row_of[0][known], row_of[1][known] + n], axis=1)
+    graphs.edge_index = torch.from_numpy(np.concatenate([left.edges, right.edges + n], axis=1))
+    graphs.edge_type = torch.from_numpy(np.concatenate([left.relations, right.relations]))
+    pairs = np.stack([left.rows[:shared], right.rows[:shared] + n], axis=1)
     graphs.pairs = torch.from_numpy(rng.permutation(pairs))
     graphs.source_ids = torch.from_numpy(np.concatenate([rng.permutation(n), n + rng.permutation(n)]))
     ids = graphs.source_ids.tolist()
     graphs.uris = [f"{side}/thing/{i}" for side, part in (("left", ids[:n]), ("right", ids[n:])) for i in part]
     graphs.entity_names = [f"thing {i}" for i in ids]
     graphs.relation_names = [f"{s}/relation/{i}" for s in ("left", "right") for i in range(RELATIONS)]
-    image = normalize(torch.from_numpy(np.concatenate(images)))
-    graphs.features = {"relation": relation, "attribute": attribute, "image": image}
-    graphs.numbers = values
+    relation = torch.zeros(2 * n, 2 * RELATIONS)
+    place = graphs.edge_index.ravel(), graphs.edge_type.repeat(2)
+    relation.index_put_(place, torch.ones(len(place[0])), accumulate=True)
+    image = normalize(torch.from_numpy(np.concatenate([left.image, right.image])))
+    graphs.features = {"relation": relation, "attribute": torch.cat([left.attribute, right.attribute]), "image": image}
+    graphs.numbers = torch.cat([left.numbers, right.numbers])
     graphs.present = {m: (x != 0).any(dim=1) for m, x in graphs.features.items()}
     graphs.relevant = {m: graphs.presence(m) for m in graphs.modalities}
-    # Clusters of their own. They stand one after the other, so that the two halves share one at most.
-    count = min(OUTSIDE, n)
-    outside = _looks(rng, count, np.arange(count) // CLUSTER) @ ways
-    outside += NOISE * rng.standard_normal((count, WIDTH), dtype=np.float32)
-    graphs.outside = {"image": normalize(torch.from_numpy(outside))}
-    for modality, faults in (spoilt or {}).items():
-        graphs = corrupt(graphs, modality, **{"seed": seed} | faults)
     return graphs
 
 

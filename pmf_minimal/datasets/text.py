@@ -9,13 +9,13 @@ from typing import BinaryIO
 import numpy as np
 
 from pmf_minimal.datasets import lines
+from pmf_minimal.datasets.files import MAX_LINE, because, open_regular, zero_matrix
 from pmf_minimal.errors import (
     BadFeatures,
     DamagedFile,
     DuplicateId,
     EmptyFile,
     MalformedLine,
-    MissingFile,
     NotUTF8,
 )
 
@@ -39,7 +39,7 @@ def parse_names(data: bytes, path: Path) -> dict[int, list[str]]:
     except NotUTF8:
         raise
     except (ValueError, RecursionError) as error:
-        raise DamagedFile(f"{path}: not readable as JSON ({error}); get the file again") from None
+        raise DamagedFile(f"{path}: not readable as JSON ({because(error)}); get the file again") from None
     if not isinstance(table, list):
         raise DamagedFile(f"{path}: expected a list of [id, [word, …]]; is this the file of names?")
     names: dict[int, list[str]] = {}
@@ -82,18 +82,19 @@ def read_vectors(path: Path, words: set[str]) -> dict[str, np.ndarray]:
             after the word, or more or fewer than before; DuplicateId: a word of ours for the second time; BadFeatures: NaN,
             infinity, or not a single word of ours.
     """
-    try:
-        with path.open("rb") as file:
-            return parse_vectors(file, path, words)
-    except OSError as error:
-        raise MissingFile(f"{path}: no such file of word vectors, or it may not be read ({error.strerror})") from None
+    with open_regular(path, 2**40, "check the path of the word vectors") as (file, _):
+        return parse_vectors(file, path, words)
 
 
 def parse_vectors(file: BinaryIO, path: Path, words: set[str]) -> dict[str, np.ndarray]:
     """The same for an opened file."""
     vectors: dict[str, np.ndarray] = {}
     width = number = 0
-    for number, line in enumerate(file, start=1):
+    for number, line in enumerate(iter(lambda: file.readline(MAX_LINE), b""), start=1):
+        if len(line) == MAX_LINE:
+            raise MalformedLine(
+                f"{path}:{number}: a line of {MAX_LINE:,} bytes and more; is this a file of word vectors?"
+            )
         try:
             word, _, rest = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip(" \r\n").partition(" ")
         except UnicodeDecodeError:
@@ -125,7 +126,7 @@ def mean_vectors(names: dict[int, list[str]], row: dict[int, int], path: Path) -
     """float32 ``[N, d]``: mean of the vectors of a name's words; zero where none of them is known."""
     vectors = read_vectors(path, {word for words in names.values() for word in words})
     width = len(next(iter(vectors.values())))
-    means = np.zeros((len(row), width), dtype=np.float32)
+    means = zero_matrix(len(row), width, str(path))
     for i, words in names.items():
         known = [vectors[word] for word in words if word in vectors]
         if known and i in row:

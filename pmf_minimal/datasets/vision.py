@@ -17,12 +17,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from pmf_minimal.datasets.extras import extra
+from pmf_minimal.datasets.files import because
 from pmf_minimal.errors import DataError
-from pmf_minimal.scale.device import pick_device
+
+with extra("images"):
+    from PIL import Image, ImageOps
 
 #: Kinds of files that are read; some others that Pillow knows would call outside programs.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
@@ -47,7 +50,10 @@ class Network:
 
 
 def features(
-    paths: Sequence[str | Path], network: str = "efficientnet-lite0", device: str = "auto", progress: bool = True
+    paths: Sequence[str | Path],
+    network: str = "efficientnet-lite0",
+    device: torch.device | str = "cpu",
+    progress: bool = True,
 ) -> Tensor:
     """Features of image files.
 
@@ -55,7 +61,7 @@ def features(
         paths: files of the kinds in ``FORMATS``. Of an animation the first picture counts, what is transparent
             becomes white, and a photograph is turned as its camera noted; the middle square is what the network sees.
         network: ``efficientnet-lite0`` (d = 1280), ``resnet152`` (2048), ``vgg16`` (4096) or ``clip`` (512).
-        device: ``auto``, ``cpu`` or ``cuda``.
+        device: where the network runs.
         progress: show a bar.
 
     Returns:
@@ -71,7 +77,7 @@ def features(
     # What a notebook writes to stderr counts as a warning when the book is built.
     out = sys.stdout if "ipykernel" in sys.modules else sys.stderr
     bar = tqdm(paths, desc="images", unit="file", disable=not progress, leave=False, file=out)
-    return embed((read_picture(Path(path)) for path in bar), NETWORKS[network](), pick_device(device))
+    return embed((read_picture(Path(path)) for path in bar), NETWORKS[network](), device)
 
 
 @torch.no_grad()
@@ -105,7 +111,7 @@ def read_picture(path: Path) -> Image.Image:
         ) from None
     except Exception as error:  # whatever a hostile file provokes is the file's fault
         raise DataError(
-            f"{path}: not readable as {', '.join(FORMATS)} ({error}); get the file again or convert it to PNG"
+            f"{path}: not readable as {', '.join(FORMATS)} ({because(error)}); get the file again or convert it to PNG"
         ) from None
 
 
@@ -167,7 +173,7 @@ def _fetched(create: Callable, name: str):
         return create()
     except Exception as error:  # whatever goes wrong in a download
         raise DataError(
-            f"the weights of {name} are neither here nor could they be fetched ({error}); try again with a connection, "
+            f"the weights of {name} are neither here nor could they be fetched ({because(error)}); try again with a connection, "
             "or take efficientnet-lite0, whose weights come with its package"
         ) from None
 

@@ -4,25 +4,39 @@ from __future__ import annotations
 
 import pandas as pd
 import torch
-from scipy.stats import mannwhitneyu, spearmanr
+from scipy.stats import spearmanr
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from pmf_minimal.config import PMFConfig
+from pmf_minimal.datasets.extras import extra
 from pmf_minimal.graphs import GraphPair
 from pmf_minimal.model import EntityAligner
 from pmf_minimal.relevance import best_match
 from pmf_minimal.runs.run import fit
+from pmf_minimal.scale.blockwise import Similarities
+from pmf_minimal.scale.evaluation import candidate_rows, evaluate_model, evaluate_scores
 from pmf_minimal.training import Training
 
+with extra("experiments"):
+    from sklearn.metrics import roc_auc_score
 
-def train_and_measure(graphs: GraphPair, config: PMFConfig, device: str = "cpu") -> tuple[dict, list[dict]]:
+
+def train_and_measure(
+    graphs: GraphPair, config: PMFConfig, device: str = "cpu", readings: dict[str, dict] | None = None
+) -> tuple[dict, list[dict]]:
     """Train with an observer.
+
+    Args:
+        graphs, config, device: as for ``training.fit``.
+        readings: name -> changed settings; the joint embedding is evaluated again by each.
 
     Returns:
         Measures, name -> number or None where there is nothing to measure: ``Hits@1``, ``Hits@10`` and ``MRR`` of the best epoch
         on the test pairs, mean of both directions, for the joint embedding and, as ``Hits@1 image``, of each modality
-        alone; ``best epoch`` and its ``valid MRR``; what :meth:`Observer.measure` and the model's comparison give. Then one dict per epoch, see ``Observer.history``.
+        alone; the same by each reading, as ``Hits@1, NAME`` and ``Hits@1, NAME, left to right``; ``Hits@1 char, input`` of the
+        letters alone, without training; ``best epoch`` and its ``valid MRR``; what :meth:`Observer.measure` and the model's comparison
+        give. Then one dict per epoch, see ``Observer.history``.
     """
     observer = Observer(graphs)
     run = fit(graphs, config, device, progress=False, callback=observer)
@@ -35,8 +49,23 @@ def train_and_measure(graphs: GraphPair, config: PMFConfig, device: str = "cpu")
         for metric, value in row.items():
             name = metric if embedding == "joint" else f"{metric} {embedding}"
             measures[name] = measures.get(name, 0.0) + float(value) / 2
+    for reading, changes in (readings or {}).items():
+        found = evaluate_model(run.model, run.graphs.test, config.replace(**changes), only="joint").droplevel(0)
+        for metric, both in found.items():
+            measures[f"{metric}, {reading}"] = both.mean()
+            measures |= {f"{metric}, {reading}, {direction}": value for direction, value in both.items()}
+    if "char" in run.model.modalities:
+        measures["Hits@1 char, input"] = _untrained(run.graphs, "char", config)
     measures |= run.model.comparison.diagnostics(run.model)
     return {k: None if pd.isna(v) else float(v) for k, v in measures.items()}, observer.history
+
+
+def _untrained(graphs: GraphPair, modality: str, config: PMFConfig) -> float:
+    """Hits@1 of the test pairs by the cosine of input features, mean of both directions."""
+    x = graphs.features[modality]
+    left, right, rows, columns = candidate_rows(graphs, graphs.test, config.candidates)
+    s = Similarities(x[left], x[right], "cosine", config.csls_k, 0)
+    return (evaluate_scores(s, rows, columns)["Hits@1"] + evaluate_scores(s.T, columns, rows)["Hits@1"]) / 2
 
 
 class Observer:
@@ -94,7 +123,7 @@ class Observer:
           half of the frozen ones that was frozen first, over the other half, and over the rest; ``order``: its rank
           correlation (Spearman) with the time of freezing. For images, since bags of words share no vocabulary;
         * ``added``, ``precision added``: pairs of iterative learning, and the share of correct ones among those that can be judged;
-          ``precision added, worst``: the same in the worst round;
+          ``precision added, worst`` and ``last``: the same in the worst and in the last round;
         * where the truth is known ``AUC m``, ``AUC m, pairs``, ``AUC m, input``: how well the scores, the smaller score of a pair,
           and the best cosine of the input features tell relevant features (pairs) from others; ``precision m``, ``recall m`` of
           what is frozen; and as ``precision m, input`` and so on of those whose best cosine is below the threshold of the best F1.
@@ -104,8 +133,9 @@ class Observer:
         last, rounds = self.history[-1], [row for row in self.history if row.get("judged")]
         if rounds:
             out["added"] = self.added
+            shares = [row["correct"] / row["judged"] for row in rounds]
             out["precision added"] = sum(row["correct"] for row in rounds) / sum(row["judged"] for row in rounds)
-            out["precision added, worst"] = min(row["correct"] / row["judged"] for row in rounds)
+            out |= {"precision added, worst": min(shares), "precision added, last": shares[-1]}
         for m, w in self.relevance.items():
             present = graphs.presence(m).cpu()
             pairs = test[present[test].all(dim=1)]
@@ -154,5 +184,4 @@ def auc(score: Tensor, good: Tensor) -> float:
     """Probability that a good one scores higher than another one, ties half; NaN where either kind is missing."""
     if good.all() or not good.any():
         return float("nan")
-    u = mannwhitneyu(score[good].double(), score[~good].double()).statistic
-    return float(u / (good.sum() * (~good).sum()))
+    return float(roc_auc_score(good.cpu(), score.cpu()))

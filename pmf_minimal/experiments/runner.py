@@ -1,39 +1,58 @@
-"""Experiments: data sets x variants x seeds, run by run, into one table; after a halt it goes on where it was."""
+"""Experiments: data sets x variants x random seeds, run by run, into one table; after a halt it goes on where it was."""
 
 from __future__ import annotations
 
-import ast
-import hashlib
 import json
 import os
 import platform
 import time
 from collections.abc import Iterable
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
-from functools import cache
+from dataclasses import asdict, dataclass, field
+from functools import cache as remember
 from importlib.metadata import version
 from pathlib import Path
 
-import joblib
 import pandas as pd
 import torch
 from tqdm import tqdm
 
 from pmf_minimal.baselines.registry import find
 from pmf_minimal.config import PMFConfig
-from pmf_minimal.datasets import load
+from pmf_minimal.datasets.extras import extra
+from pmf_minimal.errors import DataError
+from pmf_minimal.experiments import cache as files
 from pmf_minimal.experiments.diagnostics import train_and_measure
+from pmf_minimal.experiments.fingerprints import data_fingerprint, fingerprint, graphs_of
+from pmf_minimal.experiments.fingerprints import key as name_of
+from pmf_minimal.experiments.splits import shipped_split
+from pmf_minimal.graphs import GraphPair
 from pmf_minimal.scale.device import pick_device
+
+with extra("experiments"):
+    import joblib
 
 
 @dataclass(frozen=True)
 class RunSpec:
-    """One run: a data set, a configuration (with its seed), and what the configuration is called."""
+    """One run.
+
+    Attributes:
+        dataset: name of the data set.
+        variant: what the configuration is called.
+        config: every setting, with the random seed.
+        split: file below the root that says which pairs are for training; None for a split drawn by the random seed.
+        readings: name -> changed settings; the trained model is read again by each, for example with other candidates.
+    """
 
     dataset: str
     variant: str
     config: PMFConfig
+    split: str | None = None
+    readings: dict[str, dict] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.dataset}, {self.variant}, random seed {self.config.seed}"
 
 
 def run(
@@ -48,14 +67,15 @@ def run(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Run what has not been run before, and collect everything.
 
-    A run's result lies in the cache under a name made from its content: the data, every field of the configuration, and the
-    code that computes (comments and docstrings aside). So a grid that was killed goes on, two grids share what they
-    have in common, and a change of the code runs everything again.
+    A run's result lies in the cache under a name made from all that it depends on: the data, every field of the configuration, the
+    code that computes (comments and docstrings aside), the libraries' versions and the device. So a grid that was killed goes on, two
+    grids share what they have in common, and a change of the code runs everything again.
 
     Args:
         cells: the grid.
-        cache: folder of results, one JSON file a run.
-        jobs: processes on this machine. Each run computes with one thread, so its result does not depend on their number.
+        cache: folder of results, one JSON file a run; one experiment at a time may use it.
+        jobs: processes on this machine, -1 for one per core. Each run computes with one thread, so its result does not depend on
+            their number.
         dask: address of a Dask scheduler that hands the runs to its workers instead; they need the package and the data.
         root: folder of the benchmarks, see ``datasets.load``.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -64,23 +84,32 @@ def run(
     Returns:
         One row per run: dataset, variant, seed; measures; seconds, machine, versions; and ``config.*``, every field. And
         one row per epoch of each run: dataset, variant, seed, epoch, and what was observed.
+
+    Raises:
+        DataError: a run cannot be made (said before any is made), the cache is in use or cannot be written, or a run failed.
     """
     cells = list(cells)
-    cache.mkdir(parents=True, exist_ok=True)
-    files = [cache / f"{key(cell, root)}.json" for cell in cells]
-    missing = {file: cell for file, cell in zip(files, cells, strict=True) if not file.exists()}
-    with _client(dask), joblib.parallel_config("dask") if dask else nullcontext():
-        work = joblib.Parallel(n_jobs=-1 if dask else jobs, return_as="generator_unordered")
-        results = work(joblib.delayed(_filed)(file, cell, root, device) for file, cell in missing.items())
-        for file, result in tqdm(
-            results, total=len(missing), desc="experiments", unit="run", disable=not (progress and missing)
-        ):
-            part = file.with_suffix(".part")
-            part.write_text(json.dumps(result))
-            os.replace(part, file)
+    check(cells, jobs, device, root)
+    keys = [key(cell, root, device) for cell in cells]
+    names = dict(zip(keys, cells, strict=True))
+    with files.exclusive(cache / "lock", str(cache)):
+        found = {name: files.read(cache / f"{name}.json") for name in names}
+        missing = {name: cell for name, cell in names.items() if found[name] is None}
+        with _client(dask), joblib.parallel_config("dask") if dask else nullcontext():
+            work = joblib.Parallel(n_jobs=-1 if dask else jobs, return_as="generator_unordered")
+            results = work(joblib.delayed(_named)(name, cell, root, device) for name, cell in missing.items())
+            for name, result in tqdm(
+                results, total=len(missing), desc="experiments", unit="run", disable=not (progress and missing)
+            ):
+                files.write(cache / f"{name}.json", result)
+                found[name] = result
+    return _tables(cells, [found[name] for name in keys])
+
+
+def _tables(cells: list[RunSpec], results: list[dict]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Runs and epochs as tables."""
     rows, histories = [], []
-    for file, cell in zip(files, cells, strict=True):
-        result = json.loads(file.read_text())
+    for cell, result in zip(cells, results, strict=True):
         name = {"dataset": cell.dataset, "variant": cell.variant, "seed": cell.config.seed}
         config = {f"config.{k}": _flat(v) for k, v in asdict(cell.config).items()}
         about = {k: result[k] for k in ("seconds", "machine", "versions")}
@@ -89,21 +118,88 @@ def run(
     return pd.DataFrame(rows), pd.DataFrame(histories)
 
 
-def _filed(file: Path, cell: RunSpec, root: Path | None, device: str) -> tuple[Path, dict]:
-    return file, run_cell(cell, root, device)
-
-
-def _client(dask: str | None):
-    if not dask:
-        return nullcontext()
-    from distributed import Client  # only those who have a cluster need it
-
-    return Client(dask)
-
-
 def _flat(value):
     """A field of a configuration as one cell of a table."""
     return value if isinstance(value, str | int | float | None) else json.dumps(value)
+
+
+def check(cells: Iterable[RunSpec], jobs: int = 1, device: str = "cpu", root: Path | None = None) -> None:
+    """Refuse at once what no run could do: data that are not there, shares that leave no pairs, a model without its modalities.
+
+    Raises:
+        DataError: the message names the run.
+    """
+    if jobs == 0:
+        raise DataError("jobs=0: give a number of processes, or -1 for one per core")
+    try:
+        pick_device(device)
+    except ValueError as error:
+        raise DataError(str(error)) from None
+    for cell in cells:
+        try:
+            model = find(cell.config.model)
+            config = model.resolve_config(cell.config)
+            graphs = _graphs(cell, root)
+            usable = set(graphs.modalities) if model.uses is None else set(graphs.modalities) & set(model.uses)
+            if not usable & set(config.modalities):
+                raise DataError(f"of {', '.join(config.modalities)} the model can use none of these graphs'")
+        except (ValueError, TypeError) as error:
+            raise DataError(f"{cell}: {error}") from None
+
+
+def _graphs(cell: RunSpec, root: Path | None) -> GraphPair:
+    """What a run trains on."""
+    graphs, config = graphs_of(cell.dataset, root, _data_seed(cell)), cell.config
+    if cell.split is None:
+        return graphs.split(config.seed, config.train_share, config.valid_share)
+    folder = root or os.environ.get("PMF_DATA")
+    if folder is None:
+        raise DataError(f"the split {cell.split} is not there without a folder of benchmarks; name it with --root")
+    return shipped_split(graphs, Path(folder) / cell.split, config.seed, config.valid_share)
+
+
+def is_synthetic(dataset: str) -> bool:
+    """Whether the data, or their faults, are drawn by a random seed; then the truth about features is known."""
+    return dataset.startswith("synthetic/") or "+" in dataset
+
+
+def _data_seed(cell: RunSpec) -> int:
+    return cell.config.seed if is_synthetic(cell.dataset) else 0
+
+
+def key(cell: RunSpec, root: Path | None = None, device: str = "cpu") -> str:
+    """Name of a run, made from everything that its result depends on."""
+    if cell.split is None:
+        data = data_fingerprint(cell.dataset, root, _data_seed(cell))
+    else:
+        data = fingerprint(_graphs(cell, root))
+    return name_of(data, cell.config.to_json(), cell.config.model, pick_device(device).type, cell.readings)
+
+
+@contextmanager
+def _client(dask: str | None):
+    """A connection to the scheduler, where one is named."""
+    if not dask:
+        yield
+        return
+    with extra("dask"):
+        from distributed import Client
+    try:
+        client = Client(dask, timeout=10)
+    except (OSError, ValueError) as error:
+        raise DataError(f"dask={dask}: no scheduler answers there ({error})") from None
+    with client:
+        yield
+
+
+def _named(name: str, cell: RunSpec, root: Path | None, device: str) -> tuple[str, dict]:
+    """A run and its name; what goes wrong says in which run."""
+    try:
+        return name, run_cell(cell, root, device)
+    except DataError as error:
+        raise DataError(f"{cell}: {error}") from None
+    except Exception as error:
+        raise RuntimeError(f"{cell}: {error}") from error
 
 
 @contextmanager
@@ -120,15 +216,15 @@ def run_cell(cell: RunSpec, root: Path | None = None, device: str = "cpu") -> di
     """Train and measure, with one thread.
 
     Returns:
-        ``measures``: name -> number, see ``observer``; ``history``: one dict per epoch; ``seconds`` of its one core, or of
+        ``measures``: name -> number, see ``train_and_measure``; ``history``: one dict per epoch; ``seconds`` of its one core, or of
         the clock on a GPU; ``machine`` and ``versions`` of the run.
     """
-    graphs = load(cell.dataset, root, seed=cell.config.seed)
+    graphs = _graphs(cell, root)
     # What else the processor does must not count.
     clock = time.process_time if pick_device(device).type == "cpu" else time.perf_counter
     begun = clock()
     with _one_thread():
-        measures, history = train_and_measure(graphs, cell.config, device)
+        measures, history = train_and_measure(graphs, cell.config, device, cell.readings)
     seconds = clock() - begun
     return {
         "measures": measures,
@@ -139,80 +235,13 @@ def run_cell(cell: RunSpec, root: Path | None = None, device: str = "cpu") -> di
     }
 
 
+@remember
 def machine(device: str = "cpu") -> str:
     """The processor or GPU that computes, in words."""
     if pick_device(device).type == "cuda":
         return torch.cuda.get_device_name()
+    # No library that is kept knows the model's name: psutil does not, and two packages install a module `cpuinfo`.
     info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
+    lines = info.read_text(encoding="utf-8", errors="replace").splitlines() if info.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return f"{(names or [platform.processor() or platform.machine()])[0]}, {os.cpu_count()} cores"
-
-
-def is_synthetic(dataset: str) -> bool:
-    """Whether the data, or their faults, are drawn by a seed; then the truth about features is known."""
-    return dataset.startswith("synthetic/") or "+" in dataset
-
-
-def key(cell: RunSpec, root: Path | None = None) -> str:
-    """Name of a run, made from its data, configuration and code."""
-    seed = cell.config.seed if is_synthetic(cell.dataset) else 0
-    content = [data_fingerprint(cell.dataset, root, seed), cell.config.to_json(), code_fingerprint(cell.config.model)]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:24]
-
-
-@cache
-def data_fingerprint(dataset: str, root: Path | None, seed: int) -> str:
-    """Hash of everything in a pair of graphs that a run can depend on."""
-    graphs, digest = load(dataset, root, seed=seed), hashlib.sha256()
-    tensors = {"edge_index": graphs.edge_index, "edge_type": graphs.edge_type, "pairs": graphs.pairs}
-    if "numbers" in graphs:
-        tensors["numbers"] = graphs.numbers
-    for group in ("features", "present", "relevant"):
-        tensors |= {f"{group} {m}": x for m, x in graphs.get(group, {}).items()}
-    digest.update(f"{graphs.n_left} {graphs.num_nodes} {graphs.seed_share}".encode())
-    for name, tensor in sorted(tensors.items()):
-        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
-        digest.update(tensor.contiguous().numpy())
-    return digest.hexdigest()
-
-
-@cache
-def code_fingerprint(model: str = "pmf") -> str:
-    """Hash of every module that a run of a model imports, as the interpreter sees them: without comments, layout and docstrings."""
-    digest = hashlib.sha256()
-    for file in imported_files("pmf_minimal.datasets", "pmf_minimal.experiments.diagnostics", find(model).__module__):
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False):
-                node.body = node.body[1:]
-        digest.update(ast.dump(tree).encode())
-    return digest.hexdigest()
-
-
-def imported_files(*modules: str) -> list[Path]:
-    """The package's files that some modules import, directly or not, wherever the import stands; sorted.
-
-    A string that names a module of the package counts as an import: policies and systems are registered by such strings.
-    """
-    package = Path(__file__).parents[1]
-    files: set[Path] = set()
-    waiting = list(modules)
-    while waiting:
-        name = waiting.pop()
-        base = package.parent / name.replace(".", "/")
-        file = next((f for f in (base.with_suffix(".py"), base / "__init__.py") if f.is_file()), None)
-        if file is None or file in files:
-            continue
-        files.add(file)
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                waiting += [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                waiting += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-            elif (
-                isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("pmf_minimal.")
-            ):
-                waiting.append(node.value.partition(":")[0])
-        waiting = [name for name in waiting if name.split(".")[0] == "pmf_minimal"]
-    return sorted(files)

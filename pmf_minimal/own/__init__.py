@@ -6,17 +6,33 @@ from pathlib import Path
 
 import pandas as pd
 
-from pmf_minimal.own import tables
 from pmf_minimal.own.alignment import Alignment
+from pmf_minimal.own.features import read_features
+from pmf_minimal.own.frames import from_frames
+from pmf_minimal.own.pairs import read_pairs
+from pmf_minimal.own.read import read_graph
 from pmf_minimal.own.setup import bootstrap_pairs, settings, split_for_application
+from pmf_minimal.own.tables import Tables
 from pmf_minimal.runs.run import fit
+from pmf_minimal.scale.device import pick_device
 
-__all__ = ["Alignment", "align", "bootstrap_pairs", "settings", "split_for_application"]
+__all__ = [
+    "Alignment",
+    "Tables",
+    "align",
+    "bootstrap_pairs",
+    "from_frames",
+    "read_features",
+    "read_graph",
+    "read_pairs",
+    "settings",
+    "split_for_application",
+]
 
 
 def align(
-    left: tables.Tables | pd.DataFrame | str | Path,
-    right: tables.Tables | pd.DataFrame | str | Path,
+    left: Tables | pd.DataFrame | str | Path,
+    right: Tables | pd.DataFrame | str | Path,
     seeds: pd.DataFrame | list | str | Path | None = None,
     *,
     start: str | None = None,
@@ -30,7 +46,7 @@ def align(
 
     Args:
         left, right: file (.nt, .ttl) or folder of tables; or a DataFrame of triples (head, relation, tail); or
-            ``own.tables.Tables``, which can hold names, attributes and features too.
+            ``own.Tables``, which can hold names, attributes and features too.
         seeds: known pairs: a file, a DataFrame of two columns, or a list of pairs of ids. None if ``start`` is given.
         start: without seeds, guess the first pairs by ``names`` or ``images``.
         precision: that the kept matches should have, by the estimate.
@@ -47,7 +63,7 @@ def align(
         raise ValueError("give known pairs as seeds, or start='names' or 'images' without any; not both")
     both = [_tables(graph) for graph in (left, right)]
     pairs = [] if seeds is None else _pairs(seeds, *both)
-    graphs = tables.from_frames(*both, pairs, "your graphs")
+    graphs = from_frames(*both, pairs, "your graphs", device=pick_device(device))
     if start:
         graphs.pairs = bootstrap_pairs(graphs, start)
     config = settings(graphs, **changes)
@@ -55,11 +71,11 @@ def align(
     return Alignment(fit(graphs, config, device, progress=progress, checkpoint=checkpoint), precision)
 
 
-def _tables(graph: tables.Tables | pd.DataFrame | str | Path) -> tables.Tables:
-    if isinstance(graph, tables.Tables):
+def _tables(graph: Tables | pd.DataFrame | str | Path) -> Tables:
+    if isinstance(graph, Tables):
         return graph
-    return tables.Tables(graph) if isinstance(graph, pd.DataFrame) else tables.read_graph(Path(graph))
+    return Tables(graph) if isinstance(graph, pd.DataFrame) else read_graph(Path(graph))
 
 
-def _pairs(seeds: pd.DataFrame | list | str | Path, left: tables.Tables, right: tables.Tables):
-    return tables.read_pairs(Path(seeds), left, right) if isinstance(seeds, str | Path) else seeds
+def _pairs(seeds: pd.DataFrame | list | str | Path, left: Tables, right: Tables):
+    return read_pairs(Path(seeds), left, right) if isinstance(seeds, str | Path) else seeds

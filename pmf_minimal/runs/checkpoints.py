@@ -15,7 +15,7 @@ from pmf_minimal.errors import DamagedFile, NotWritable, OtherRun
 from pmf_minimal.graphs import GraphPair
 from pmf_minimal.runs.files import is_ours, read_json, read_tensors, write_json, write_tensors
 from pmf_minimal.runs.folder import fingerprint
-from pmf_minimal.runs.settings import FORMAT, check_format
+from pmf_minimal.scale.settings import FORMAT, check_format
 
 if TYPE_CHECKING:
     from pmf_minimal.training import Training
@@ -25,6 +25,9 @@ VALUES = {
     "epoch": int, "scorings": int, "best_epoch": int, "best_value": (int, float), "stale_validations": int, "history": list,
     "stopped": bool, "status": str, "total_steps": int,
 }  # fmt: skip
+
+#: Tensors of its ``Probation``.
+ROUNDS = ("train", "candidates", "rounds")
 
 
 class Keeper:
@@ -109,7 +112,7 @@ def capture(training: Training) -> tuple[dict[str, Tensor], dict]:
     tensors |= {f"best.{k}": v for k, v in training.best.items()}
     for i, moments in training.optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{i}.{k}": v for k, v in moments.items()}
-    tensors |= {f"probation.{k}": v for k, v in training.probation.state().items()}
+    tensors |= {f"probation.{k}": getattr(training.probation, k) for k in ROUNDS}
     values = {name: getattr(training, name) for name in VALUES}
     return tensors, values | {"steps": training.schedule.last_epoch, "rates": training.schedule.get_last_lr()}
 
@@ -138,7 +141,8 @@ def restore(training: Training, tensors: dict[str, Tensor], values: dict) -> Non
     for state in ("best.", "model."):  # both have to fit the model
         training.model.load_state_dict(group(state))
     training.best = {k: v.to(training.graphs.edge_index.device) for k, v in group("best.").items()}
-    training.probation.restore(group("probation."))
+    for name in ROUNDS:
+        setattr(training.probation, name, group("probation.")[name].to(training.graphs.edge_index.device))
     for pairs in (training.probation.train, training.probation.candidates):
         if len(pairs) and not 0 <= int(pairs.min()) <= int(pairs.max()) < training.graphs.num_nodes:
             raise ValueError("pairs that do not exist")

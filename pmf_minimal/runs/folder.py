@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from pmf_minimal.config import PMFConfig
+from pmf_minimal.datasets.escape import spreadsheet
 from pmf_minimal.errors import DamagedFile, DataError, OtherRun
 from pmf_minimal.graphs import GraphPair
 from pmf_minimal.runs.files import new_folder, read_json, read_tensors, write_json, write_tensors
-from pmf_minimal.runs.settings import FORMAT, check_format
+from pmf_minimal.scale.settings import FORMAT, check_format
 
 if TYPE_CHECKING:
     from pmf_minimal.model import EntityAligner
@@ -37,7 +38,9 @@ SPLIT = ("train", "valid", "test")
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
-    """A table as CSV, without its index."""
+    """A table as CSV, without its index; no cell of words is one that a spreadsheet would run."""
+    words = table.select_dtypes(["object", "string"]).columns
+    table = table.assign(**{c: table[c].map(lambda x: spreadsheet(x) if isinstance(x, str) else x) for c in words})
     table.to_csv(path, index=False, float_format="%.6g")
 
 

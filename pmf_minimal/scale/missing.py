@@ -15,9 +15,9 @@ class MaskMissing:
 
     masks = True
 
-    def filling(self, features: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor | None:
-        """What is added to the features ``[N, d_m]``, or None."""
-        return None
+    def fillings(self, features: dict[str, Tensor], masks: dict[str, Tensor], generator: torch.Generator) -> dict:
+        """Modality -> what is added to its features ``[N, d_m]``; modalities to which nothing is added are absent."""
+        return {}
 
     def scored(self, h: Tensor, mask: Tensor) -> Tensor:
         """The embeddings ``[N, d]`` as the scorer sees them."""
@@ -38,9 +38,11 @@ class NoiseMissing(MaskMissing):
 
     masks = False
 
-    def filling(self, features: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor | None:
-        if mask.all():
-            return None
-        x = features[mask]
-        noise = torch.randn(features.shape, generator=generator) * x.std(dim=0) + x.mean(dim=0)
-        return torch.where(mask[:, None], 0, noise)
+    def fillings(self, features: dict[str, Tensor], masks: dict[str, Tensor], generator: torch.Generator) -> dict:
+        out = {}
+        for m, every in features.items():
+            if not masks[m].all():
+                x = every[masks[m]]
+                noise = torch.randn(every.shape, generator=generator) * x.std(dim=0) + x.mean(dim=0)
+                out[m] = torch.where(masks[m][:, None], 0, noise)
+        return out

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def sample_neighbourhood(
-    rowptr: Tensor, col: Tensor, rows: Tensor, fanout: int, hops: int, generator: torch.Generator
+    rowptr: Tensor, col: Tensor, rows: Tensor, *, fanout: int, hops: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """The graph among some entities, some of their neighbours, some of theirs, and so on.
 

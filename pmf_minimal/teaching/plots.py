@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
-import base64
-import html
 import io
 from collections.abc import Iterable
 
-import matplotlib.pyplot as plt
 import pandas as pd
-import seaborn as sns
-from IPython.display import HTML
-from PIL import Image
 
+from pmf_minimal.datasets.extras import extra
+from pmf_minimal.teaching.markup import data_uri, face, figure_element, fill, join
+
+with extra("book"):
+    import matplotlib.pyplot as plt
+    import seaborn as sns
+    from IPython.display import HTML
+
+PALETTE = sns.color_palette("colorblind")
 #: One colour per modality throughout the book (from seaborn's colour-blind palette).
 COLOURS = {
-    m: sns.color_palette("colorblind")[i]
+    m: PALETTE[i]
     for m, i in {"structure": 0, "relation": 1, "attribute": 2, "image": 4, "joint": 7, "name": 5, "char": 9}.items()
 }
+# What the palette has left, for modalities of your own.
+OTHERS = [colour for colour in PALETTE if colour not in COLOURS.values()]
 # A white card with dark text stays readable on a dark page.
 STYLE = {"figure.facecolor": "white", "figure.dpi": 110, "axes.titlelocation": "left", "axes.titleweight": "bold"}
+
+
+def colours(modalities: Iterable[str]) -> dict[str, tuple[float, float, float]]:
+    """A colour for each modality, whatever it is called: the book's own, or for others those that are left, in turn."""
+    modalities = list(dict.fromkeys(modalities))
+    unknown = [m for m in modalities if m not in COLOURS]
+    return {m: COLOURS[m] if m in COLOURS else OTHERS[unknown.index(m) % len(OTHERS)] for m in modalities}
+
+
+def plain(label: object) -> str:
+    """A name out of data as a label: no ``$`` in it starts a formula."""
+    return str(label).replace("$", r"\$")
 
 
 def figure(columns: int = 1, width: float = 7.5, height: float = 3.0):
@@ -41,8 +58,16 @@ def show(fig, alt: str, caption: str, data: pd.DataFrame | None = None) -> HTML:
     buffer = io.BytesIO()
     fig.savefig(buffer, format="png", metadata={"Software": None})
     plt.close(fig)
-    picture = f'<img src="{_uri(buffer.getvalue())}" alt="{html.escape(alt, quote=True)}" style="max-width:100%">'
-    return _element(picture, caption, data)
+    picture = fill(
+        '<img src="{source}" alt="{alt}" style="max-width:100%">',
+        source=data_uri(buffer.getvalue(), "image/png"),
+        alt=alt,
+    )
+    link = None
+    if data is not None:
+        source = data_uri(data.to_csv().encode(), "text/csv")
+        link = fill(' <a download="figure.csv" href="{source}">The numbers as CSV</a>', source=source)
+    return figure_element(picture, caption, link)
 
 
 def intervals(table: pd.DataFrame, label: str = "Hits@1", reference: str | float | None = None, columns: int = 2):
@@ -63,7 +88,7 @@ def intervals(table: pd.DataFrame, label: str = "Hits@1", reference: str | float
         if reference is not None:
             at = part["mean"].get(reference) if isinstance(reference, str) else reference
             axis.axvline(at, color="#555555", lw=1, ls="--", zorder=0)
-        axis.set(title=dataset, xlabel=label, yticks=range(len(part)), yticklabels=variants)
+        axis.set(title=plain(dataset), xlabel=label, yticks=range(len(part)), yticklabels=[plain(v) for v in variants])
         axis.grid(axis="y", color="#eeeeee")
         axis.set_axisbelow(True)
     axis.invert_yaxis()  # the panels share it
@@ -85,9 +110,9 @@ def bands(table: pd.DataFrame, label: str = "Hits@1", columns: int = 2, log: boo
             part.droplevel(0).groupby(level=0, sort=False), ("o-", "s--", "^:", "D-.", "v-"), strict=False
         ):
             line = line.droplevel(0).sort_index()
-            (drawn,) = axis.plot(line.index, line["mean"], style, ms=4, label=series)
+            (drawn,) = axis.plot(line.index, line["mean"], style, ms=4, label=plain(series))
             axis.fill_between(line.index, line["low"], line["high"], color=drawn.get_color(), alpha=0.18, lw=0)
-        axis.set(title=dataset, xlabel=table.index.names[2])
+        axis.set(title=plain(dataset), xlabel=table.index.names[2])
         if axis.get_subplotspec().is_first_col():
             axis.set_ylabel(label)
         if log:
@@ -124,17 +149,28 @@ def cards(items: Iterable[dict], caption: str) -> HTML:
     edge = {True: "#029e73", False: "#d55e00", None: "#999999"}  # told apart by the note as well
     body = []
     for item in items:
-        faces = "".join(
-            f'<div style="width:5em;text-align:center;line-height:1.2">{_face(picture, name)}<br>'
-            f'<span style="font-size:.8em;overflow-wrap:anywhere">{html.escape(name)}</span></div>'
+        faces = [
+            fill(
+                '<div style="width:5em;text-align:center;line-height:1.2">{face}<br>'
+                '<span style="font-size:.8em;overflow-wrap:anywhere">{name}</span></div>',
+                face=face(picture, name),
+                name=name,
+            )
             for picture, name in item["entities"]
-        )
+        ]
         body.append(
-            f'<div style="border:2px solid {edge[item.get("right")]};border-radius:.5em;padding:.4em">'
-            f'<div style="display:flex;gap:.4em">{faces}</div>'
-            f'<div style="font-size:.8em;text-align:center">{html.escape(item.get("note", ""))}</div></div>'
+            fill(
+                '<div style="border:2px solid {edge};border-radius:.5em;padding:.4em">'
+                '<div style="display:flex;gap:.4em">{faces}</div>'
+                '<div style="font-size:.8em;text-align:center">{note}</div></div>',
+                edge=edge[item.get("right")],
+                faces=join(faces),
+                note=item.get("note", ""),
+            )
         )
-    return _element(f'<div style="display:flex;flex-wrap:wrap;gap:.6em">{"".join(body)}</div>', caption)
+    return figure_element(
+        fill('<div style="display:flex;flex-wrap:wrap;gap:.6em">{cards}</div>', cards=join(body)), caption
+    )
 
 
 def history(table: pd.DataFrame, selection: str = "valid"):
@@ -147,12 +183,13 @@ def history(table: pd.DataFrame, selection: str = "valid"):
     fig, (loss, frozen, quality) = figure(3, width=10.5)
     loss.plot(table.index, table["loss"], color=COLOURS["joint"])
     loss.set(title="Loss", xlabel="epoch")
-    for column in table.filter(like="frozen "):
-        modality = column.removeprefix("frozen ")
-        frozen.plot(table.index, table[column], label=modality, color=COLOURS[modality])
+    shares = {c.removeprefix("frozen "): table[c] for c in table if c.startswith("frozen ")}
+    for modality, colour in colours(shares).items():
+        frozen.plot(table.index, shares[modality], label=plain(modality), color=colour)
     frozen.set(title="Frozen share", xlabel="epoch")
     frozen.set_ylim(bottom=0)
-    frozen.legend(frameon=False, fontsize=8)
+    if shares:
+        frozen.legend(frameon=False, fontsize=8)
     for metric, line in (("Hits@1", "o-"), ("MRR", "s--")):
         points = table[f"{selection} {metric}"].dropna()
         quality.plot(points.index, points, line, label=metric, markersize=4, color=COLOURS["joint"])
@@ -169,29 +206,8 @@ def metric_bars(figures: pd.DataFrame, metric: str = "Hits@1"):
     """
     values = figures[metric].groupby("embedding", sort=False).mean()
     fig, axis = figure(height=2.6)
-    axis.barh(values.index, values, color=[COLOURS[m] for m in values.index])
+    axis.barh([plain(m) for m in values.index], values, color=list(colours(values.index).values()))
     axis.bar_label(axis.containers[0], fmt="%.2f", padding=3)
     axis.set(xlim=(0, 1), xlabel=f"{metric}, mean of both directions")
     axis.invert_yaxis()
     return fig
-
-
-def _face(picture: Image.Image | None, name: str) -> str:
-    if picture is None:
-        return '<div style="height:48px;line-height:48px;font-size:.8em;opacity:.7">no picture</div>'
-    buffer = io.BytesIO()
-    picture.save(buffer, format="webp", quality=70)
-    return f'<img src="{_uri(buffer.getvalue(), "webp")}" alt="picture of: {html.escape(name, quote=True)}" width="48" height="48">'
-
-
-def _uri(data: bytes, kind: str = "png", group: str = "image") -> str:
-    return f"data:{group}/{kind};base64,{base64.b64encode(data).decode()}"
-
-
-def _element(body: str, caption: str, data: pd.DataFrame | None = None) -> HTML:
-    link = ""
-    if data is not None:
-        link = f' <a download="figure.csv" href="{_uri(data.to_csv().encode(), "csv", "text")}">The numbers as CSV</a>'
-    return HTML(
-        f'<figure style="margin:0">{body}<figcaption style="padding-top:.4em">{html.escape(caption)}{link}</figcaption></figure>'
-    )

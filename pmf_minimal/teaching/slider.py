@@ -7,24 +7,39 @@ print, in a notebook that is not trusted) picture, words and table remain, and n
 
 from __future__ import annotations
 
-import base64
-import html
 import math
 
 import pandas as pd
-import seaborn as sns
-from IPython.display import HTML
 from pandas.api.types import is_numeric_dtype
-from PIL import Image
 
-from pmf_minimal.teaching.plots import COLOURS, _face
+from pmf_minimal.datasets.extras import extra
+from pmf_minimal.teaching.drawing import DASHES, LEFT, WIDTH, Line, axes, bar, picture
+from pmf_minimal.teaching.markup import Markup, face, fill, join
 
-# The plot, in units of the SVG's own; shown as wide as there is room, up to a quarter larger.
-LEFT, TOP, WIDTH, HEIGHT = 40, 12, 424, 196
-# Told apart without colours too.
-DASHES = {"none": "solid", "8 4": "dashed", "2 4": "dotted", "12 4 2 4": "dash-dot"}
+with extra("book"):
+    from IPython.display import HTML
+    from PIL import Image
+
 # How a picture looks while its value is no number but a word such as "frozen".
 GREY = "filter:grayscale(1);opacity:.3"
+
+PRINT = Markup("<style>@media print{.pmf-slider{display:none!important}}</style>")
+FACE = (
+    '<div style="width:5.6em;font-size:.8em;text-align:center;line-height:1.3;overflow-wrap:anywhere">'
+    '<div data-face style="{grey}">{face}</div>{sample}{name}<br>{shown}</div>'
+)
+# A white card with dark text stays readable on a dark page.
+PAGE = (
+    '<figure data-slider="{label}" data-start="{start}" style="margin:0;max-width:38em">{style}'
+    '<div style="background:#fff;color:#222;padding:.8em;border-radius:.5em">'
+    '<img src="{picture}" alt="{alt}" style="width:100%;height:auto;display:block">'
+    '<p aria-live="polite" aria-atomic="true" style="display:flex;flex-wrap:wrap;gap:.1em 1.2em;margin:.4em 0;color:#222">'
+    "<span>at {label} <b data-at>{at}</b>:</span> {legend}</p>"
+    '<div style="display:flex;flex-wrap:wrap;gap:.6em">{faces}</div>'
+    "<details><summary>The numbers as a table</summary>"
+    '<div style="overflow-x:auto"><table style="color:#222;background:#fff">{table}</table></div></details></div>'
+    '<figcaption style="padding-top:.4em">{caption}</figcaption><script>{script}</script></figure>'
+)
 
 # The picture is an <img> because notebooks that are not trusted show no inline SVG; the script takes it out of there.
 # No ids, and no reliance on where the script stands: several figures share a page, and each script looks for those
@@ -104,104 +119,80 @@ def slider(
         ValueError: the index has no name or fewer than two rows, ``start`` is not in it, two columns have one name, there
             are more lines than can be told apart, or a value lies outside the limits.
     """
+    lines = _check(table, start, limits)
+    k, where = list(table.index).index(start), [_shown(p) for p in table.index]
+    x = [LEFT + WIDTH * i / (len(where) - 1) for i in range(len(where))]
+    drawn = {name: Line.of(table[name], lines.index(name), x, limits) for name in lines}
+    body = [axes(where, x, *limits), bar(x, k), *(line.drawing(k) for line in drawn.values())]
+    legend, faces = _legend(table, k, digits, drawn, pictures or {})
+    return HTML(
+        str(
+            fill(
+                PAGE,
+                label=table.index.name,
+                start=k,
+                style=PRINT,
+                picture=picture(body),
+                alt=alt,
+                at=where[k],
+                legend=join(legend, " "),
+                faces=join(faces),
+                table=_table(table, where, digits),
+                caption=caption,
+                script=Markup(SCRIPT),
+            )
+        )
+    )
+
+
+def _legend(table: pd.DataFrame, k: int, digits: int, drawn: dict, pictures: dict) -> tuple[list[Markup], list[Markup]]:
+    """Names and values of the columns at one position: as words, and under their pictures."""
+    legend, faces = [], []
+    for name, values in table.items():
+        value = values.iloc[k]
+        parts = {
+            "sample": drawn[name].sample() if name in drawn else "",
+            "name": name,
+            "shown": fill('<b data-series="{name}">{value}</b>', name=name, value=_shown(value, digits)),
+        }
+        if name in pictures:
+            grey = GREY if isinstance(value, str) or math.isnan(value) else ""
+            faces.append(fill(FACE, grey=grey, face=face(pictures[name], str(name)), **parts))
+        else:
+            legend.append(fill('<span style="white-space:nowrap">{sample}{name} {shown}</span>', **parts))
+    return legend, faces
+
+
+def _check(table: pd.DataFrame, start, limits: tuple[float, float]) -> list:
+    """The columns that are lines; ValueError where the table cannot be shown."""
     positions = list(table.index)
     if table.index.name is None or len(positions) < 2:
         raise ValueError("give the index of the table a name, the slider's label, and at least two rows")
     if start not in positions:
         raise ValueError(f"start={start!r} is not among the rows of the table: {', '.join(map(str, positions))}")
-    if not table.columns.is_unique:
-        raise ValueError("two columns have the same name")
+    if len({str(name) for name in (table.index.name, *table.columns)}) <= table.shape[1]:
+        raise ValueError("two columns, or the index and a column, have the same name")
     lines = [name for name in table if is_numeric_dtype(table[name])]
     if not 1 <= len(lines) <= len(DASHES):
         raise ValueError(f"{len(lines)} columns of numbers: between 1 and {len(DASHES)} lines can be told apart")
     low, high = limits
     if (table[lines].lt(low) | table[lines].gt(high)).any(axis=None):
         raise ValueError(f"a value lies outside limits={limits}")
+    return lines
 
-    k, where = positions.index(start), [_shown(p) for p in positions]
-    x = [LEFT + WIDTH * i / (len(positions) - 1) for i in range(len(positions))]
-    palette = sns.color_palette("colorblind").as_hex()
-    body, places = [_axes(where, x, low, high)], " ".join(f"{u:.0f},0" for u in x)
-    body.append(f'<path d="M0 {TOP}v{HEIGHT}" stroke="#555" {_mark(places, k)}/>')
-    legend, faces = [], []
-    for name, values in table.items():
-        sample = ""
-        if name in lines:
-            pattern, kind = list(DASHES.items())[lines.index(name)]
-            colour = COLOURS.get(name)
-            colour = sns.color_palette([colour]).as_hex()[0] if colour else palette[lines.index(name)]
-            points = [
-                None if math.isnan(v) else (u, TOP + HEIGHT * (high - v) / (high - low))
-                for u, v in zip(x, values, strict=True)
-            ]
-            line = "".join(
-                f"{'L' if i and points[i - 1] else 'M'}{p[0]:.0f} {p[1]:.1f}" for i, p in enumerate(points) if p
-            )
-            dash = f'stroke="{colour}" stroke-width="3" stroke-dasharray="{pattern}"'
-            places = " ".join(f"{p[0]:.0f},{p[1]:.1f}" if p else "-" for p in points)
-            body.append(f'<path d="{line}" fill="none" {dash}/><circle r="6" fill="{colour}" {_mark(places, k)}/>')
-            sample = f'<svg xmlns="http://www.w3.org/2000/svg" width="40" height="8"><path d="M0 4h40" {dash}/></svg>'
-            sample = (
-                f'<img src="{_uri(sample)}" alt="{kind} line:" width="40" height="8" style="display:inline;margin:0"> '
-            )
-        label, value = html.escape(str(name)), values.iloc[k]
-        shown = f'<b data-series="{label}">{_shown(value, digits)}</b>'
-        if name in (pictures or {}):
-            grey = GREY if isinstance(value, str) or math.isnan(value) else ""
-            faces.append(
-                '<div style="width:5.6em;font-size:.8em;text-align:center;line-height:1.3;overflow-wrap:anywhere">'
-                f'<div data-face style="{grey}">{_face(pictures[name], str(name))}</div>{sample}{label}<br>{shown}</div>'
-            )
-        else:
-            legend.append(f'<span style="white-space:nowrap">{sample}{label} {shown}</span>')
 
-    picture = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {LEFT + WIDTH + 16} {TOP + HEIGHT + 26}" '
-        f'font-family="sans-serif" font-size="14" fill="#222">{"".join(body)}</svg>'
-    )
-    label = html.escape(str(table.index.name))
-    head = "".join(f'<th scope="col">{html.escape(str(c))}</th>' for c in [table.index.name, *table.columns])
-    rows = "".join(
-        f'<tr><th scope="row">{html.escape(at)}</th>{"".join(f"<td>{_shown(v, digits)}</td>" for v in row)}</tr>'
+def _table(table: pd.DataFrame, where: list[str], digits: int) -> Markup:
+    """Head and body of the table of all numbers."""
+    head = [fill('<th scope="col">{name}</th>', name=name) for name in (table.index.name, *table.columns)]
+    rows = [
+        fill(
+            '<tr><th scope="row">{at}</th>{cells}</tr>',
+            at=at,
+            cells=join(fill("<td>{value}</td>", value=_shown(v, digits)) for v in row),
+        )
         for at, row in zip(where, table.to_numpy(), strict=True)
-    )
-    return HTML(
-        f'<figure data-slider="{label}" data-start="{k}" style="margin:0;max-width:38em">'
-        "<style>@media print{.pmf-slider{display:none!important}}</style>"
-        # A white card with dark text stays readable on a dark page.
-        '<div style="background:#fff;color:#222;padding:.8em;border-radius:.5em">'
-        f'<img src="{_uri(picture)}" alt="{html.escape(alt, quote=True)}" style="width:100%;height:auto;display:block">'
-        '<p aria-live="polite" aria-atomic="true" style="display:flex;flex-wrap:wrap;gap:.1em 1.2em;margin:.4em 0;color:#222">'
-        f"<span>at {label} <b data-at>{where[k]}</b>:</span> {' '.join(legend)}</p>"
-        f'<div style="display:flex;flex-wrap:wrap;gap:.6em">{"".join(faces)}</div>'
-        "<details><summary>The numbers as a table</summary>"
-        '<div style="overflow-x:auto"><table style="color:#222;background:#fff">'
-        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></details></div>"
-        f'<figcaption style="padding-top:.4em">{html.escape(caption)}</figcaption>'
-        f"<script>{SCRIPT}</script></figure>"
-    )
-
-
-def _axes(where: list[str], x: list[float], low: float, high: float) -> str:
-    """Frame, a few labels below and at the left."""
-    every = math.ceil(len(x) / 6)
-    below = "".join(
-        f'<text x="{u:.0f}" y="{TOP + HEIGHT + 20}" text-anchor="middle">{html.escape(at)}</text>'
-        for at, u in list(zip(where, x, strict=True))[::every]
-    )
-    beside = "".join(
-        f'<path d="M{LEFT} {TOP + HEIGHT * (1 - s):.0f}h{WIDTH}" stroke="#ddd"/>'
-        f'<text x="{LEFT - 6}" y="{TOP + HEIGHT * (1 - s) + 5:.0f}" text-anchor="end">{low + s * (high - low):g}</text>'
-        for s in (0, 0.25, 0.5, 0.75, 1)
-    )
-    return beside + below
-
-
-def _mark(places: str, k: int) -> str:
-    """Attributes of what moves: all its places, and where it is now."""
-    place = places.split(" ")[k]
-    now = 'style="display:none"' if place == "-" else f'transform="translate({place})"'
-    return f'data-places="{places}" {now}'
+    ]
+    return fill("<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>", head=join(head), rows=join(rows))
 
 
 def _shown(value, digits: int | None = None) -> str:
@@ -210,8 +201,3 @@ def _shown(value, digits: int | None = None) -> str:
     if math.isnan(value):
         return "–"
     return f"{value:g}" if digits is None else f"{value:.{digits}f}"
-
-
-def _uri(svg: str) -> str:
-    # In ASCII, so that the script needs no decoder but atob.
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode('ascii', 'xmlcharrefreplace')).decode()}"

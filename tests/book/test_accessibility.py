@@ -12,7 +12,8 @@ import pytest
 from bookfiles import ROOT, toc_files
 
 PAGES = [*toc_files(), "search", "genindex"]
-WIDTHS = (390, 1440)
+WIDE, PHONE = 1440, 390
+COLOURS = {"type": "rule", "values": ["color-contrast"]}
 LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 # Where each page's pictures go: what the continuous integration keeps, for people to look at.
@@ -44,25 +45,37 @@ THIN_OUT = """(() => {
 # Nothing moves while it is looked at.
 STILL = """document.head.append(Object.assign(document.createElement("style"),
   {textContent: "* { transition: none !important; animation: none !important; scroll-behavior: auto !important; }"}))"""
-RUN = """axe.run(document, OPTIONS).then(found => found.violations.flatMap(rule => rule.nodes.map(node =>
+RUN = """axe.run(WHERE, OPTIONS).then(found => found.violations.flatMap(rule => rule.nodes.map(node =>
   [rule.id, node.target.flat().join(" "), node.html.slice(0, 200), node.failureSummary])))"""
 
 
-def violations(browser, only):
+def violations(browser, options, where="document"):
     """Rule, path, HTML and explanation of each violation."""
-    options = {"runOnly": only, "resultTypes": ["violations"]}
-    return browser.evaluate(RUN.replace("OPTIONS", json.dumps(options)))
+    script = RUN.replace("OPTIONS", json.dumps(options | {"resultTypes": ["violations"]})).replace("WHERE", where)
+    return browser.evaluate(script)
 
 
-def inspect(browser):
-    """Violations on the page that is open, first in light, then in dark: there the colours only, for nothing else changes."""
+def prepare(browser):
     browser.evaluate(f"{AXE.read_text(encoding='utf-8')};0")
     browser.evaluate(STILL)
     browser.evaluate(THIN_OUT)
-    light = violations(browser, {"type": "tag", "values": LEVELS})
+
+
+def inspect(browser):
+    """Violations on the page that is open: in light; in dark, where only colours change; and on a phone. There colours
+    are those of the wide page, but for the bars around the text, which look different.
+    """
+    prepare(browser)
+    everything = {"type": "tag", "values": LEVELS}
+    light = violations(browser, {"runOnly": everything})
     browser.evaluate("document.documentElement.dataset.theme = 'dark'")
-    dark = violations(browser, {"type": "rule", "values": ["color-contrast"]})
-    return [["light", *hit] for hit in light] + [["dark", *hit] for hit in dark]
+    dark = violations(browser, {"runOnly": COLOURS})
+    browser.evaluate("document.documentElement.dataset.theme = 'light'")
+    browser.resize(PHONE)
+    phone = violations(browser, {"runOnly": everything, "rules": {"color-contrast": {"enabled": False}}})
+    phone += violations(browser, {"runOnly": COLOURS}, "{exclude: [['article']]}")
+    found = {"light": light, "dark": dark, "phone": phone}
+    return [[where, *hit] for where, hits in found.items() for hit in hits]
 
 
 def ours(found, page):
@@ -74,12 +87,13 @@ def ours(found, page):
     ]
 
 
-@pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("page", PAGES)
-def test_axe_finds_nothing(site, browser, page, width):
-    browser.open(site / f"{page}.html", width=width)
+def test_axe_finds_nothing(site, browser, page):
+    browser.open(site / f"{page}.html", width=WIDE)
     PICTURES.mkdir(parents=True, exist_ok=True)
-    browser.screenshot(PICTURES / f"{page.replace('/', '-')}-{width}.webp", TALL)
+    for width in (PHONE, WIDE):
+        browser.resize(width)
+        browser.screenshot(PICTURES / f"{page.replace('/', '-')}-{width}.webp", TALL)
     found = inspect(browser)
     assert ours(found, page) == []
     # What is listed is still so, or else it need not be listed.
@@ -109,6 +123,21 @@ def test_axe_sees_the_dark_page(browser, tmp_path):
     path.write_text(f'<!doctype html><html lang="en"><title>t</title>{style}<main><h1 hidden>h</h1><p>text</p></main>')
     browser.open(path)
     assert [hit[:2] for hit in inspect(browser)] == [["dark", "color-contrast"]]
+
+
+def test_axe_sees_the_phone(browser, tmp_path):
+    """What is wrong in a narrow window only: a bar too pale, and a box that the keyboard cannot scroll."""
+    path = tmp_path / "page.html"
+    style = "<style>nav, div { display: none } @media (max-width: 600px) { nav, div { display: block } }</style>"
+    bar = '<nav><p style="color:#aaa;background:#fff">pale</p></nav>'
+    box = f"<article>{BAD['scrollable-region-focusable'].replace('<div style=', '<div tabindex=-1 style=')}</article>"
+    viewport = '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    path.write_text(
+        f'<!doctype html><html lang="en"><title>t</title>{viewport}{style}<main><h1>h</h1>{bar}{box}</main>'
+    )
+    browser.open(path, width=WIDE)
+    found = {tuple(hit[:2]) for hit in inspect(browser)}
+    assert found == {("phone", "color-contrast"), ("phone", "scrollable-region-focusable")}
 
 
 # --- The keyboard ---------------------------------------------------------------------------------------------------

@@ -48,8 +48,6 @@ def test_nothing_is_folded_and_no_control_is_left(page):
 
 
 def test_shows_in_a_browser_what_the_pages_show(whole, page, browser):
-    browser.seconds = 200
-    browser.socket.settimeout(200)
     events = browser.open(whole, width=1000)
     failed = [event["params"] for event in events if event["method"] == "Network.loadingFailed"]
     assert failed == []

@@ -16,7 +16,7 @@ from pagechecks import broken_links, jumps, parse, too_wide, without_alt_text
 from pipeline_map import BOXES
 from recomputed import FIGURES
 
-from pmf_minimal.teaching.slider import HEIGHT, TOP
+from pmf_minimal.teaching.drawing import HEIGHT, TOP
 
 PAGES = [f"{file}.html" for file in toc_files()]
 each_page = pytest.mark.parametrize("page", PAGES)
@@ -146,9 +146,20 @@ def test_mathjax_is_part_of_the_book(site):
 # --- In a real browser, without a network ---------------------------------------------------------------------------
 
 
+WIDTHS = (1440, 390, 360)
+# Of each text on the map: how high it is, and by how much it leaves its box.
+TEXTS = """[...document.querySelectorAll("figure.map a text")].map(text => {
+  const own = text.getBoundingClientRect(), box = text.closest("a").querySelector("rect").getBoundingClientRect();
+  return [own.height, Math.max(box.left - own.left, own.right - box.right, box.top - own.top, own.bottom - box.bottom)];
+})"""
+
+
 @each_page
 def test_in_a_browser_without_a_network(site, browser, page):
-    events = browser.open(site / page)
+    """Nothing is asked for, nothing is missing; then in windows of several widths: wide things scroll in a box of their
+    own, the page as a whole never scrolls sideways, and the map can be read on a phone.
+    """
+    events = browser.open(site / page, width=WIDTHS[0])
     requests = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
     assert [url for url in requests if not re.match(r"(file|data|blob):", url)] == [], "asked for from outside"
     failed = [e["params"]["errorText"] for e in events if e["method"] == "Network.loadingFailed"]
@@ -174,14 +185,12 @@ def test_in_a_browser_without_a_network(site, browser, page):
                .map(e => e.closest('mjx-container').querySelector('mjx-assistive-mml').textContent)"""
     assert browser.evaluate(wrong) == [], "formulas with a mistake"
 
-
-WIDTHS = (360, 390, 1440)
-
-
-@each_page
-def test_no_page_is_wider_than_its_window(site, browser, page):
-    """Wide things scroll in a box of their own; the page as a whole never scrolls sideways."""
-    assert [width for width in WIDTHS if too_wide(browser, site / page, width)] == []
+    on_the_map = 2 * len(BOXES) if page.removeprefix("notebooks/").removesuffix(".html") in BOXES else 0
+    for width in WIDTHS:
+        assert not too_wide(browser, width), width
+        texts = browser.evaluate(TEXTS)
+        assert len(texts) == on_the_map
+        assert all(height >= 11 and beyond <= 0 for height, beyond in texts), (width, texts)
 
 
 # What a reader sees of one figure with a slider, at each of its positions: the value beside the slider and in the text, and
@@ -253,23 +262,11 @@ def test_figures_with_a_slider_show_what_recomputing_gives(site, browser, page):
         assert [d for s, w in zip(states, wanted[1:], strict=False) for d in differences(s, w, tolerance)]
 
 
-# Of each text on the map: how high it is, and by how much it leaves its box.
-TEXTS = """[...document.querySelectorAll("figure.map a text")].map(text => {
-  const own = text.getBoundingClientRect(), box = text.closest("a").querySelector("rect").getBoundingClientRect();
-  return [own.height, Math.max(box.left - own.left, own.right - box.right, box.top - own.top, own.bottom - box.bottom)];
-})"""
-
-
 @pytest.mark.parametrize("chapter", BOXES)
-def test_the_map_stands_at_the_top_and_can_be_read_on_a_phone(site, browser, chapter):
+def test_the_map_stands_at_the_top(site, chapter):
     page = f"notebooks/{chapter}.html"
     figure = parse(site / page).select_one("article h1 ~ figure.map")
     assert [a["href"] for a in figure.select("a[aria-current=page]")] == [f"{chapter}.html"]
     assert not parse(site / page).find(string=re.compile("Where you are:")), (
         "the row of links has made room for the map"
     )
-    for width in WIDTHS:
-        browser.open(site / page, width=width)
-        texts = browser.evaluate(TEXTS)
-        assert len(texts) == 2 * len(BOXES)
-        assert all(height >= 11 and beyond <= 0 for height, beyond in texts), texts

@@ -1,7 +1,6 @@
 """The slides of the four lessons: made of the chapters alone, complete, and readable without a network."""
 
 import re
-import time
 
 import nbformat
 import pytest
@@ -79,11 +78,10 @@ def test_in_a_browser_everything_fits_and_formulas_are_set(folder, tmp_path):
     program = find_browser()
     if program is None:
         pytest.skip("no Chromium or Chrome is installed")
-    with Browser(program, tmp_path / "profile", seconds=120) as browser:
+    with Browser(program, tmp_path / "profile") as browser:
         for path in sorted(folder.glob("*.html")):
             events = browser.open(path, width=1280, height=720)
-            while not browser.evaluate("'ready' in document.body.dataset"):
-                time.sleep(0.1)
+            browser.wait_for("'ready' in document.body.dataset")
             failed = [e for e in events if e["method"] in ("Network.loadingFailed", "Runtime.exceptionThrown")]
             assert failed == []
             assert browser.evaluate("slides.map(s => s.querySelector('main')).filter(full).length") == 0

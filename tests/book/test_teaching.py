@@ -1,6 +1,6 @@
 """What teachers get: copies for students hold no solution, instructor copies are complete, grading asks the right checks.
 
-That instructor copies run and every check says Right is tests/notebooks/test_smoke.py's business.
+That instructor copies run and every check says Right is tests/notebooks/test_colab.py's business.
 """
 
 import ast

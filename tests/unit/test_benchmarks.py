@@ -81,9 +81,7 @@ def test_a_bad_line_is_named(tmp_path, file, line, text, says):
     assert str(error.value).startswith(f"{tmp_path / 'toy' / file}:{line}: ") and says in str(error.value)
 
 
-@pytest.mark.parametrize(
-    "file", ["ent_ids_1", "ent_ids_2", "triples_1", "triples_2", "ref_ent_ids", "training_attrs_2"]
-)
+@pytest.mark.parametrize("file", ["ent_ids_1", "ent_ids_2", "triples_1", "triples_2", "ref_ent_ids"])
 def test_a_missing_file_is_named(tmp_path, file):
     files = {name: text for name, text in FILES.items() if name not in (file, "ill_ent_ids" if "ref" in file else "")}
     with pytest.raises(DataError, match=f"{file}.*this file is missing|this file is missing, and so is {file}"):

@@ -8,7 +8,7 @@ from scipy import stats
 
 from pmf_minimal.config import PRESETS
 from pmf_minimal.errors import DataError
-from pmf_minimal.experiments import cards
+from pmf_minimal.experiments import cards, measures
 
 RULE = {"claim": 2, "says": "a helps", "rule": [{"more": "a", "less": "b"}]}
 
@@ -34,18 +34,67 @@ def test_card_follows_the_schema_and_its_chapter_is_there(name):
                     assert side.partition(" | ")[0] in card["variants"], side
 
 
-@pytest.mark.parametrize("name", cards.names())
+STORED = [name for name in cards.names() if (cards.CARDS / f"{name}.csv").exists()]
+
+
+def test_only_the_choice_of_the_preset_has_no_runs():
+    assert set(cards.names()) - set(STORED) == {"recommended"}
+    assert "results" not in cards.read("recommended")
+
+
+@pytest.mark.parametrize("name", STORED)
 def test_results_follow_from_the_stored_runs(name):
     card, runs = cards.read(name), cards.runs(name)
     assert card["results"] == cards.results(card, runs)
-    # all cells of the core grid, at least five seeds each, and their settings are the card's
+    # all cells of the core grid, as often as the card says, and their settings are the card's
     for cell in cards.cells(card):
         row = runs.query("dataset == @cell.dataset and variant == @cell.variant and seed == @cell.config.seed")
         assert len(row) == 1
         assert row["config.epochs"].item() == cell.config.epochs and row["config.lr"].item() == cell.config.lr
         assert row["config.scoring"].item() == cell.config.scoring
     core = runs[runs["dataset"].isin(card["datasets"])]
-    assert cards.summary(core)["n"].min() >= 5
+    assert (cards.summary(core)["n"] == card["seeds"]).all()
+    assert card["seeds"] >= 5 or not card["claims"]
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_the_names_of_measures_are_known(name):
+    """What rules may speak of is all that runs have; so a slip in a rule is found before anything runs."""
+    card, runs = cards.read(name), cards.runs(name)
+    modalities = {m for cell in cards.cells(card, more=True) for m in cell.config.modalities}
+    measured = {c for c in runs if not c.startswith("config.")} - {"dataset", "variant", "seed", "machine", "versions"}
+    assert measured <= measures.known(modalities, card.get("readings", {}))
+    if card.get("history"):
+        assert set(cards.history(name)) - {"dataset", "variant", "seed", "epoch"} == set(card["history"])
+
+
+def test_rates_are_those_that_tuning_chose():
+    for name in cards.names():
+        if (cards.CARDS / f"{name}.tuning.csv").exists():
+            card = cards.read(name)
+            (field,) = card["tuning"]["grid"]
+            found = cards.tuned(card, cards.tuning_runs(name))
+            assert found["best"].to_dict() == {v: changes[field] for v, changes in card["variants"].items()}
+            assert found.index[found["edge"]].tolist() == ["MSNEA"]  # the next round has to extend its grid
+
+
+def test_tuning_is_a_grid_of_its_own(tmp_path):
+    content = yaml.safe_load((cards.CARDS / "systems.yaml").read_text(encoding="utf-8"))
+    content["tuning"] = {"grid": {"lr": [0.01, 0.1], "dim": [8, 16, 32]}, "datasets": ["emoji/de_en"], "seeds": 3}
+    (tmp_path / "card.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    card = cards.read(tmp_path / "card.yaml")
+    grid = cards.tuning_cells(card)
+    assert len(grid) == len(card["variants"]) * 6 * 3 and {cell.dataset for cell in grid} == {"emoji/de_en"}
+    # the best by the mean, not by the best run; an edge in any direction counts
+    rows = [
+        {"variant": cell.variant, "config.lr": cell.config.lr, "config.dim": cell.config.dim, "valid MRR": value}
+        for cell in grid
+        for value in [0.5 + (cell.config.dim == 16) / 10 + (cell.config.dim == 8 and cell.config.seed == 0) / 8]
+    ]
+    found = cards.tuned(card, pd.DataFrame(rows))
+    assert found["best"].map(lambda point: point[1]).eq(16).all() and found["edge"].all()
+    with pytest.raises(DataError, match="has no tuning"):
+        cards.tuning_cells(cards.read("ablations"))
 
 
 def test_bad_cards_are_refused_with_their_place(tmp_path):
@@ -62,14 +111,126 @@ def test_bad_cards_are_refused_with_their_place(tmp_path):
             cards.read(file)
         assert words in str(error.value)
     (tmp_path / "card.yaml").write_text("title: [")
-    with pytest.raises(DataError, match="not YAML"):
+    with pytest.raises(DataError, match="not plain YAML"):
         cards.read(tmp_path / "card.yaml")
     with pytest.raises(DataError, match="no such card; the book has ablations"):
         cards.read("ablation")
 
 
+TOPIC = {
+    "title": "t",
+    "question": "q",
+    "chapter": "c",
+    "preset": "quick",
+    "settings": {"epochs": 1},
+    "datasets": ["synthetic/clean"],
+    "seeds": 5,
+    "variants": {"a": {}, "b": {"lr": 0.01}},
+    "claims": [RULE],
+}
+
+
+def rule(**sides):
+    return {"claims": [RULE | {"rule": [sides]}]}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (rule(more="aa", less="b"), "claims > 0 > rule: the card has no variant 'aa'; it has a, b"),
+        (rule(more="a | Hits@2", less="b"), "no run has 'Hits@2'"),
+        (rule(same=["a | frozen imag", 0.5]), "no run has 'frozen imag'"),
+        (rule(more="a", less="b", datasets=["synthetic/claen"]), "no data set 'synthetic/claen'"),
+        (
+            {"datasets": ["emoji/fr_en"], "variants": {"a": {}, "b": {"scorer": "oracle"}}},
+            "'b' scores by the known truth",
+        ),
+        ({"history": ["frozen imag"]}, "history: no run has 'frozen imag'"),
+        ({"measure": "Hits@2"}, "measure: no run has 'Hits@2'"),
+        ({"readings": {"r": {"csls_rounds": "x"}}}, "readings > r: csls_rounds='x'"),
+        ({"readings": {"r": {"lr": 1}}}, "readings > r"),
+        ({"splits": {"emoji/fr_en": "s.csv"}}, "splits > emoji/fr_en: the card has no such data set"),
+        ({"splits": {"synthetic/clean": "../s.csv"}}, "splits > synthetic/clean"),
+        ({"settings": {"epohcs": 1}}, "settings: no such field of the configuration: epohcs"),
+        ({"settings": {"modalities": 5}}, "settings: modalities"),
+        ({"variants": {"a": {"seed": 3}, "b": {}}}, "variants > a: no seed here"),
+        ({"variants": {"a": {"model": "nope"}, "b": {}}}, "variants > a: model='nope'"),
+        ({"seeds": 4}, "seeds: 4 is less than the minimum of 5"),
+        ({"seeds": 10**9}, "seeds"),
+        (
+            {"tuning": {"grid": {"lr": [0.1, "x"]}, "datasets": ["synthetic/clean"], "seeds": 2}},
+            "tuning > grid: lr='x'",
+        ),
+    ],
+)
+def test_what_cannot_be_run_or_judged_is_refused_when_read(tmp_path, change, words):
+    (tmp_path / "card.yaml").write_text(yaml.safe_dump(TOPIC | change))
+    with pytest.raises(DataError, match=r"card\.yaml: ") as error:
+        cards.read(tmp_path / "card.yaml")
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: &x [lol]\nb: *x", "line 1: not plain YAML: aliases"),
+        ("results: {a: !!bool maybe}", "line 1: not plain YAML: tags"),
+        ("results: {a: !!timestamp x}", "tags"),
+        ("results: !!python/object/apply:os.system [ls]", "tags"),
+        ("title: t\nresults: {1: 2}", "line 2: not plain YAML: a key has to be text"),
+        ("title: t\ntitle: u", "line 2: not plain YAML: the key 'title' stands here twice"),
+        ("results: " + "[" * 5000, "levels"),
+        ("results: " + "[" * 30 + "]" * 30, "levels"),
+        ("seeds: " + "9" * 5000, "not a number"),
+        ("# caf\xe9", "not UTF-8"),
+        ("a: \x00", "not plain YAML"),
+        ("a: b: c", "not plain YAML"),
+        ("", "is not of type 'object'"),
+        ("x" * 2_000_000, "at most 1,000,000 bytes"),
+    ],
+)
+def test_hostile_yaml_is_named_by_file_and_line(tmp_path, text, words):
+    (tmp_path / "card.yaml").write_bytes(text.encode("latin-1"))
+    with pytest.raises(DataError, match=r"card\.yaml: ") as error:
+        cards.read(tmp_path / "card.yaml")
+    assert words in str(error.value) and len(str(error.value)) < 1000
+
+
+def test_words_are_words_and_numbers_are_numbers(tmp_path):
+    """In YAML 1.1 `off` is False, `1e-3` is text, `010` is 8 and 2024-01-01 a date."""
+    (tmp_path / "card.yaml").write_text(
+        "{title: 2024-01-01, question: no, chapter: c, preset: quick, settings: {scoring: off, lr: 1e-3, epochs: 010},"
+        "datasets: [synthetic/clean], seeds: 5.0, variants: {a: {thaw: false}, b: {threshold_grows: null}}, claims: []}"
+    )
+    card = cards.read(tmp_path / "card.yaml")
+    assert card["title"] == "2024-01-01" and card["question"] == "no" and len(cards.cells(card)) == 10
+    config = cards.cells(card)[0].config
+    assert (config.scoring, config.lr, config.epochs, config.thaw) == ("off", 0.001, 10, False)
+
+
+def test_a_directory_is_no_card(tmp_path):
+    (tmp_path / "card.yaml").mkdir()
+    with pytest.raises(DataError, match="a card is a file"):
+        cards.read(tmp_path / "card.yaml")
+
+
+def test_what_no_run_has_is_not_testable():
+    """Precision of freezing is measured only where the truth is known: a rule on it must not fail after the runs."""
+    card = {"claims": [RULE | {"rule": [{"more": "a | precision image", "less": 0.5}]}]}
+    ((_, verdict, rows),) = cards.verdicts(card, table(a=[0.5] * 5))
+    assert verdict == "not testable here" and rows.empty
+
+
+def test_stored_runs_are_not_lost():
+    with pytest.raises(DataError, match="openea/en_fr_v1 would be lost"):
+        cards.check_store("systems", set(cards.read("systems")["datasets"]))
+    with pytest.raises(DataError, match="only the runs of the book's own cards"):
+        cards.check_store("mine.yaml", {"emoji/fr_en"})
+    cards.check_store("systems", set(cards.runs("systems")["dataset"]))
+
+
 def test_oracle_only_where_the_truth_is_known():
-    oracle = [cell.dataset for cell in cards.cells(cards.read("ablations")) if cell.config.scoring == "oracle"]
+    oracle = [cell.dataset for cell in cards.cells(cards.read("ablations")) if cell.config.scorer == "oracle"]
     assert "emoji/fr_en" not in oracle and "emoji/fr_en+hard" in oracle
 
 
@@ -132,6 +293,15 @@ def test_same_within_a_margin():
         assert (verdict == "supported") == (outcome == "for")
 
 
+def test_without_any_spread():
+    runs = table(a=[0.6] * 5, b=[0.5] * 5)
+    assert cards.judge(runs, RULE)[0] == "supported"
+    assert cards.judge(table(a=[0.5] * 5, b=[0.5] * 5), RULE)[1]["outcome"].item() == "open"
+    same = {"rule": [{"same": ["a", "b"], "within": 0.02}]}
+    assert cards.judge(runs, same)[1]["outcome"].item() == "against"
+    assert cards.judge(table(a=[0.51] * 5, b=[0.5] * 5), same)[0] == "supported"
+
+
 def test_too_few_values_are_not_testable():
     runs = table(a=[0.5, None, None], b=[0.4, 0.4, 0.4])
     assert cards.judge(runs, RULE)[0] == "not testable here"
@@ -141,6 +311,8 @@ def test_disagreements():
     stored = table(a=[0.5, 0.51, 0.52, 0.5, 0.51], b=[0.5, 0.51, 0.52, 0.5, 0.51])
     here = table(a=[0.5, 0.52, 0.52, 0.5, 0.5], b=[0.7, 0.71, 0.72, 0.7, 0.71])
     assert cards.disagreements(here, stored).index.tolist() == [("d", "b")]
+    # single runs have no interval: three points are allowed
+    assert cards.disagreements(table(a=[0.5], b=[0.5]), table(a=[0.529], b=[0.531])).index.tolist() == [("d", "b")]
 
 
 def test_the_preset_default_is_what_validation_pairs_chose():

@@ -95,14 +95,13 @@ def test_help(run):
 
 @pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["align", "--help"]])
 def test_help_answers_at_once(arguments):
-    """Within half a second of the processor's time, and without PyTorch."""
+    """What makes it slow is not loaded."""
     script = (
-        "import runpy, sys, time\n"
+        "import runpy, sys\n"
         f"sys.argv = ['pmf_minimal', *{arguments!r}]\n"
         "try:\n    runpy.run_module('pmf_minimal', run_name='__main__')\n"
         "except SystemExit:\n    pass\n"
-        "assert not {'torch', 'torch_geometric', 'pandas', 'numpy'} & sys.modules.keys()\n"
-        "assert time.process_time() < 0.5, time.process_time()\n"
+        "assert not {'torch', 'torch_geometric', 'pandas', 'numpy', 'scipy', 'matplotlib', 'PIL'} & sys.modules.keys()\n"
     )
     out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert out.returncode == 0 and "Usage:" in out.stdout, out.stderr
@@ -154,7 +153,7 @@ def test_mistakes(run, arguments, says):
 
 
 def test_mistakes_in_files(run, root, tmp_path):
-    fails(train(run, root, tmp_path / "out", "--images", tmp_path / "no.npz"), "no.npz: no such file of image features")
+    fails(train(run, root, tmp_path / "out", "--images", tmp_path / "no.npz"), "no.npz: this file is missing")
     fails(
         train(run, root, tmp_path / "out", "--set", "train_share=1.0"), "choose shares that leave at least one of each"
     )

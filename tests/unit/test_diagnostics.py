@@ -8,6 +8,7 @@ import torch
 from pmf_minimal.config import PRESETS
 from pmf_minimal.datasets import load
 from pmf_minimal.experiments.diagnostics import Observer, auc, train_and_measure
+from pmf_minimal.experiments.measures import known, known_history
 from pmf_minimal.runs.run import fit
 
 CONFIG = PRESETS["quick"].replace(
@@ -129,3 +130,6 @@ def test_what_each_step_brings_and_what_would_be_frozen():
     assert len(rounds) == 2
     assert measures["added"] == rounds[-1]["added"] < sum(row["added"] for row in rounds)
     assert measures["precision added, worst"] == min(row["correct"] / row["judged"] for row in rounds)
+    assert measures["precision added, last"] == rounds[-1]["correct"] / rounds[-1]["judged"]
+    assert measures.keys() <= known(load("synthetic/foreign").modalities)
+    assert {k for row in history for k in row} - {"epoch"} <= known_history(load("synthetic/foreign").modalities)

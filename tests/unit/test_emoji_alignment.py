@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 
@@ -13,6 +14,7 @@ from pmf_minimal.runs.run import fit
 MODALITIES = ("structure", "relation", "attribute", "image")
 
 
+@cache
 def hits(dataset, seed, modalities):
     """Test Hits@1 of the joint embedding, mean of both directions, after training with the quick preset."""
     config = PRESETS["quick"].replace(modalities=modalities, seed=seed)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toys import many
 
-from pmf_minimal import errors
+from pmf_minimal import errors, own
 from pmf_minimal.errors import DataError
 from pmf_minimal.own import rdf, tables
 
@@ -134,7 +134,7 @@ def stated(data):
         text = data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError:
         return None
-    if "\r" in text:  # a line end of its own kind, which rdflib takes for a part of the line
+    if "\r" in text:  # a line end of its own kind, which a reader of RDF takes for a part of the line
         return None
     rows = [line for line in text.split("\n") if line]
     found = [TRIPLE.fullmatch(line) for line in rows]
@@ -150,7 +150,7 @@ def test_pairs(form, tmp_path):
     def run(data):
         path.write_bytes(data)
         try:
-            pairs = list(tables.read_pairs(path, *GRAPHS).itertuples(index=False, name=None))
+            pairs = list(own.read_pairs(path, *GRAPHS).itertuples(index=False, name=None))
         except DataError as error:
             MET.add(type(error))
             assert str(error).startswith(str(path)) and ";" in str(error)
@@ -242,7 +242,7 @@ def test_features(ending, tmp_path):
         path.write_bytes(data)
         path.with_suffix(".txt").write_text("".join(i + "\n" for i in ids), "utf-8")
         try:
-            table = tables.read_features(path)
+            table = own.read_features(path)
         except DataError as error:
             MET.add(type(error))
             assert str(error).startswith(str(tmp_path)) and ";" in str(error)

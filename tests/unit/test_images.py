@@ -101,7 +101,7 @@ def test_not_finite(tmp_path, value):
 
 
 def test_other_mistakes(tmp_path):
-    with pytest.raises(DataError, match="no such file of image features.* check the path"):
+    with pytest.raises(DataError, match="this file is missing.* check the path of the image features"):
         read_features(tmp_path / "nowhere.npz")
     with pytest.raises(DataError, match="vectors of .2, 3. numbers; all must have the same width"):
         read_features(save(tmp_path / "a.pkl", [0, 1], [np.ones(2), np.ones(3)]))

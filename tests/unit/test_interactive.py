@@ -10,6 +10,7 @@ from browser import Browser, find_browser
 from bs4 import BeautifulSoup
 from PIL import Image
 
+from pmf_minimal.teaching.markup import fill, join
 from pmf_minimal.teaching.slider import slider
 
 WORDS = {"alt": "Two lines, one rising.", "caption": "The < line rises."}
@@ -45,6 +46,46 @@ def test_all_numbers_are_in_the_table(table):
         ["0.5", "0.25", "0.81"],
         ["0.9", "0.50", "0.10"],
     ]
+
+
+HOSTILE = """</td></script><script>document.title="hacked"</script><img src=x onerror='document.title="hacked"'>"""
+
+
+@pytest.fixture
+def hostile():
+    """Data in every place where data can stand: names, positions, words, the caption, the name of a picture."""
+    rows = {HOSTILE + "line": [0.1, 0.2], HOSTILE + "word": [HOSTILE, "x"], HOSTILE + "face": [HOSTILE, "x"]}
+    table = pd.DataFrame(rows, pd.Index([HOSTILE, "last"], name=HOSTILE + "index"))
+    return slider(table, HOSTILE, HOSTILE, HOSTILE, pictures={HOSTILE + "face": Image.new("RGB", (4, 4))})
+
+
+def test_data_is_never_markup(hostile, table):
+    page, usual = parse(hostile), parse(slider(table, 0.5, **WORDS))
+    assert len(page.find_all("script")) == 1 and page.script.text == usual.script.text
+    picture = BeautifulSoup(base64.b64decode(page.img["src"].split(",")[1]), "html.parser")
+    for element in [*page.find_all(), *picture.find_all()]:
+        assert not any(name.startswith("on") for name in element.attrs), element
+    assert {HOSTILE, "last"} <= {cell.text for cell in page.select("th")}
+    assert [cell.text for cell in page.select("td")][1] == HOSTILE
+    assert page.select_one("[data-at]").text == page.img["alt"] == HOSTILE
+    assert HOSTILE in [label.text for label in picture.find_all("text")]
+
+
+@pytest.mark.skipif(find_browser() is None, reason="needs Chromium")
+def test_in_a_browser_no_data_runs(hostile, tmp_path):
+    page = f'<meta charset="utf-8"><title>quiet</title>{hostile.data}'
+    (tmp_path / "page.html").write_text(page, encoding="utf-8")
+    with Browser(find_browser(), tmp_path / "profile") as browser:
+        browser.open(tmp_path / "page.html")
+        assert browser.evaluate('document.querySelector("output").textContent') == HOSTILE
+        assert browser.evaluate("document.title") == "quiet"
+
+
+def test_text_is_escaped_in_one_place():
+    assert fill("<b>{x}</b>", x="<'\"&") == "<b>&lt;&#x27;&quot;&amp;</b>"
+    assert fill("{x}", x=fill("<i>{y}</i>", y=1)) == "<i>1</i>"
+    with pytest.raises(TypeError, match="through fill"):
+        join([fill("<b>"), "<script>"])
 
 
 def test_small_self_contained_and_without_ids(table):
@@ -95,6 +136,7 @@ def test_in_a_browser_a_picture_is_grey_where_there_is_no_number(film, tmp_path)
         (lambda t: (t.assign(a=0, b=0, c=0), 0.5), "5 columns"),
         (lambda t: (t.astype(str), 0.5), "0 columns of numbers"),
         (lambda t: (t.set_axis(["a", "a"], axis=1), 0.5), "same name"),
+        (lambda t: (t.rename_axis("image"), 0.5), "same name"),
         (lambda t: (t * 2, 0.5), "outside limits"),
     ],
 )

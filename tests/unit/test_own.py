@@ -41,7 +41,7 @@ def test_frames():
         side_tables("a", features={"text": text}),
         side_tables("b", features={"text": text.set_axis([f"b{i}" for i in range(12)])}),
     )
-    graphs = tables.from_frames(left, right, [("a0", "b0"), ("a5", "b5")])
+    graphs = own.from_frames(left, right, [("a0", "b0"), ("a5", "b5")])
     assert graphs.uris[:2] == ["a0", "a1"] and graphs.pairs.tolist() == [[0, 12], [5, 17]]
     assert graphs.entity_names[3] == "name 3"
     assert set(graphs.modalities) == {"structure", "relation", "char", "text"}
@@ -50,11 +50,20 @@ def test_frames():
 
 @pytest.mark.parametrize(
     "pairs, kind, words",
-    [([("a0", "zzz")], errors.UnknownId, "row 0"), ([("a0", "b0"), ("a0", "b1")], errors.DuplicateId, "row 1")],
+    [
+        ([("a0", "zzz")], errors.UnknownId, "row 0"),
+        ([("a0", "b0"), ("a0", "b1")], errors.DuplicateId, "row 1"),
+        ("a0b0", DataError, "a str; give a table"),
+        ({"a0": "b0"}, DataError, "a dict; give a table"),
+        (["a0", "b0"], DataError, "row 0: 'a0' is no pair"),
+        ([("a0",)], DataError, "row 0: .* is no pair"),
+        ([("a0", float("nan"))], errors.MalformedLine, "row 0: an empty part"),
+        (pd.DataFrame({"right": ["b0"], "x": ["a0"]}), errors.MalformedLine, "called right, x; call them left, right"),
+    ],
 )
 def test_bad_pairs(pairs, kind, words):
     with pytest.raises(kind, match=words):
-        tables.from_frames(side_tables("a"), side_tables("b"), pairs)
+        own.from_frames(side_tables("a"), side_tables("b"), pairs, strict=True)
 
 
 @pytest.mark.parametrize(
@@ -74,35 +83,32 @@ def test_bad_files_of_pairs(tmp_path, text, kind, words):
     (tmp_path / "seeds.csv").write_text(text)
     sides = side_tables("a"), side_tables("b")
     with pytest.raises(kind, match=words):
-        tables.from_frames(*sides, tables.read_pairs(tmp_path / "seeds.csv", *sides))
+        own.from_frames(*sides, own.read_pairs(tmp_path / "seeds.csv", *sides), strict=True)
 
 
 def test_a_pair_of_entities_without_triples_is_no_heading(tmp_path):
     """They occur among the attributes alone."""
     (tmp_path / "seeds.csv").write_text("a98,b98\na0,b0\n")
     sides = [side_tables(s, attributes=pd.DataFrame([[f"{s}98", "age"]])) for s in "ab"]
-    assert len(tables.from_frames(*sides, tables.read_pairs(tmp_path / "seeds.csv", *sides)).pairs) == 2
+    assert len(own.from_frames(*sides, own.read_pairs(tmp_path / "seeds.csv", *sides)).pairs) == 2
 
 
 @pytest.mark.parametrize(
-    "name, why", [("joint", "reserved"), ("keys", "reserved"), ("char", "reserved"), ("a-b", "small")]
+    "name, why",
+    [("joint", "reserved"), ("char", "reserved"), ("a/b", "slash"), (" a", "slash"), ("", "slash"), (7, "slash")],
 )
 def test_bad_names_of_features(name, why):
     text = pd.DataFrame(np.ones((1, 2)), index=["a0"])
     with pytest.raises(errors.BadFeatures, match=f"{name}.*{why}"):
-        tables.from_frames(side_tables("a", features={name: text}), side_tables("b", features={name: text}))
+        own.from_frames(side_tables("a", features={name: text}), side_tables("b", features={name: text}))
 
 
 def test_features_called_image():
     """Vectors of one's own pictures, unless the package makes some from files."""
     text = [{"image": pd.DataFrame(np.ones((1, 2)), index=[f"{s}0"])} for s in "ab"]
-    assert (
-        "image" in tables.from_frames(side_tables("a", features=text[0]), side_tables("b", features=text[1])).features
-    )
+    assert "image" in own.from_frames(side_tables("a", features=text[0]), side_tables("b", features=text[1])).features
     with pytest.raises(errors.BadFeatures, match="reserved where there are pictures"):
-        tables.from_frames(
-            side_tables("a", features=text[0]), side_tables("b", features=text[1], images={"b1": "b.png"})
-        )
+        own.from_frames(side_tables("a", features=text[0]), side_tables("b", features=text[1], images={"b1": "b.png"}))
 
 
 def test_modalities_of_your_own():
@@ -119,7 +125,7 @@ def test_turtle(tmp_path):
     )
     found = rdf.read(tmp_path / "g.ttl")
     assert sorted(found.triples["tail"]) == ["_:b0", "http://x/b", "http://x/b"]
-    assert found.names == {"http://x/a": "Anna"} and found.images == {"http://x/a": tmp_path / "p/a.png"}
+    assert found.labels == {"": {"http://x/a": "Anna"}} and found.images == {"http://x/a": tmp_path / "p/a.png"}
     assert set(found.attributes["attribute"]) == {LABEL[1:-1], "http://x/age"}
     assert "not fetched" in found.notes[0]
 
@@ -130,7 +136,9 @@ def test_turtle(tmp_path):
         ("g.nt", "<http://a> <http://b> <http://c> .\n<http://a> oops .\n", errors.MalformedLine, "g.nt:2"),
         ("g.ttl", "<http://a> <http://b> <http://c> .\n<http://a> oops .\n", errors.MalformedLine, "g.ttl:2"),
         ("g.ttl", "# nothing\n", errors.EmptyFile, "no triple"),
-        ("g.rdf", "<rdf/>", errors.DamagedFile, "convert"),
+        ("g.rdf", "<rdf/>", errors.DamagedFile, "rdfpipe -i xml -o turtle g.rdf > g.ttl"),
+        ("g.ttl.gz", "", errors.DamagedFile, "gunzip g.ttl.gz"),
+        ("g.foo", "", errors.DamagedFile, "give a folder of tables"),
         ("g.nt", "", errors.EmptyFile, "empty"),
     ],
 )
@@ -158,7 +166,7 @@ def test_folder(tmp_path):
 def test_features_are_no_pickle(tmp_path):
     np.savez(tmp_path / "x.npz", ids=np.array(["a"], dtype=object), features=np.ones((1, 2)))
     with pytest.raises(errors.DamagedFile):
-        tables.read_features(tmp_path / "x.npz")
+        own.read_features(tmp_path / "x.npz")
 
 
 def test_wilson():
@@ -420,7 +428,7 @@ def vectors(path, ids, width=2):
 
 
 def from_folders(*paths):
-    return tables.from_frames(*map(tables.read_graph, paths), progress=False)
+    return own.from_frames(*map(own.read_graph, paths), progress=False)
 
 
 @pytest.mark.parametrize("table", ["names_csv", "attributes_csv", "images_csv"])
@@ -470,20 +478,22 @@ def test_features_in_the_wrong_place(tmp_path):
     said = refused("--features", "text", files[0], wide)
     assert "l.npz: 2 and" in said and "wide.npz: 3; give features of one width" in said
     vectors(left / "text.npz", ["l0"])
-    said = refused()
-    assert "l/text.npz has features, but there are none for the right graph" in said
+    assert (
+        "text is left out: " in (note := from_folders(left, right).notes[0])
+        and "l/text.npz has it, and the right" in note
+    )
 
 
 def test_files_that_are_not_read_are_named(tmp_path):
     left, right = folders(tmp_path, labels_csv="entity,name\nl0,x\n", Names_csv="entity,name\nl0,x\n")
-    note = tables.read_graph(left).notes[0]
+    note = own.read_graph(left).notes[0]
     assert "Names.csv, labels.csv not read" in note and "triples, attributes, names, images" in note
     (left / "triples.csv").rename(left / "Triples.CSV")
     with pytest.raises(errors.MissingFile, match="no triples.csv .* only Names.csv, Triples.CSV, labels.csv"):
-        tables.read_graph(left)
+        own.read_graph(left)
     (left / "g.ttl").write_text("")
     with pytest.raises(errors.MissingFile, match="give the RDF file itself"):
-        tables.read_graph(left)
+        own.read_graph(left)
 
 
 def test_a_graph_without_triples(tmp_path):
@@ -527,7 +537,7 @@ def test_columns_in_another_order(tmp_path):
     assert [*table.columns, *table.iloc[0]] == ["head", "relation", "tail", "year", "a", "r", "b", "1"]
     (tmp_path / "s.csv").write_text("note,right,left\nx,b0,a0\nx,b1,a1\nx,b1,a1\n")
     sides = side_tables("a"), side_tables("b")
-    graphs = tables.from_frames(*sides, tables.read_pairs(tmp_path / "s.csv", *sides))
+    graphs = own.from_frames(*sides, own.read_pairs(tmp_path / "s.csv", *sides))
     assert graphs.pairs.tolist() == [[0, 12], [1, 13]]
     assert graphs.notes == ["1 known pairs repeat an earlier one and are left out"]
 
@@ -535,23 +545,23 @@ def test_columns_in_another_order(tmp_path):
 def test_paths_that_are_no_graph(tmp_path):
     left, _ = folders(tmp_path)
     with pytest.raises(errors.MissingFile, match="lefft: .* does not exist"):
-        tables.read_graph(tmp_path / "lefft")
+        own.read_graph(tmp_path / "lefft")
     with pytest.raises(errors.DamagedFile, match="give the folder that holds it"):
-        tables.read_graph(left / "triples.csv")
+        own.read_graph(left / "triples.csv")
     (tmp_path / "g.TTL").write_text("<http://a> <http://b> <http://c> .\n")
-    assert len(tables.read_graph(tmp_path / "g.TTL").triples) == 1
+    assert len(own.read_graph(tmp_path / "g.TTL").triples) == 1
 
 
 def test_same_as_in_either_direction(tmp_path):
     sides = side_tables("http://a/"), side_tables("http://b/")
     same = [("http://a/0", "http://b/0"), ("http://b/1", "http://a/1"), ("http://b/0", "http://a/0")]
     (tmp_path / "s.nt").write_text(rdf.write_same_as(same))
-    assert tables.from_frames(*sides, tables.read_pairs(tmp_path / "s.nt", *sides)).pairs.tolist() == [[0, 12], [1, 13]]
+    assert own.from_frames(*sides, own.read_pairs(tmp_path / "s.nt", *sides)).pairs.tolist() == [[0, 12], [1, 13]]
 
 
 @pytest.mark.parametrize("count, fits", [(9, False), (10, True)])
 def test_how_few_pairs_are_enough(count, fits):
-    graphs = tables.from_frames(side_tables("a"), side_tables("b"), [(f"a{i}", f"b{i}") for i in range(count)])
+    graphs = own.from_frames(side_tables("a"), side_tables("b"), [(f"a{i}", f"b{i}") for i in range(count)])
     if fits:
         dealt = own.split_for_application(graphs, 0, 0.3)
         assert len(dealt.train) == 7 and len(dealt.valid) == 3

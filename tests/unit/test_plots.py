@@ -2,6 +2,7 @@
 
 import base64
 import io
+import warnings
 
 import pandas as pd
 import pytest
@@ -65,3 +66,34 @@ def test_the_numbers_of_a_figure_can_be_downloaded(table):
     pd.testing.assert_frame_equal(pd.read_csv(io.BytesIO(content), index_col=[0, 1]), table)
     fig, _ = plots.figure()
     assert "<a" not in plots.show(fig, alt="a", caption="c").data
+
+
+def test_modalities_of_your_own_have_a_colour():
+    own = ["structure", "price", "image", "sound $x_$", "smell", "taste"]
+    colours = plots.colours(own)
+    assert list(colours) == own and len(set(colours.values())) == 5  # the palette leaves three for others
+    assert colours["image"] == plots.COLOURS["image"] and colours["price"] not in plots.COLOURS.values()
+    values = {f"frozen {m}": [0.1, 0.2] for m in own}
+    history = pd.DataFrame(values | {"loss": [2, 1], "valid Hits@1": [0.1, 0.2], "valid MRR": [0.1, 0.2]})
+    figure = plots.history(history)
+    assert [line.get_label() for line in figure.axes[1].lines][:2] == ["structure", "price"]
+    figure.canvas.draw()  # "$x_$" is no formula
+    plt.close(figure)
+    index = pd.MultiIndex.from_product([own, ["left to right"]], names=["embedding", "direction"])
+    figure = plots.metric_bars(pd.DataFrame({"Hits@1": 0.5}, index))
+    figure.canvas.draw()
+    assert [patch.get_facecolor()[:3] for patch in figure.axes[0].patches] == list(colours.values())
+    plt.close(figure)
+
+
+def test_a_history_without_freezing_has_no_legend():
+    history = pd.DataFrame({"loss": [2, 1], "valid Hits@1": [0.1, 0.2], "valid MRR": [0.1, 0.2]})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plt.close(plots.history(history))
+
+
+def test_names_on_cards_are_text():
+    name = "<script>x</script>"
+    page = plots.cards([{"entities": [(None, name)], "note": name}], caption=name).data
+    assert "<script" not in page and page.count("&lt;script&gt;") == 3

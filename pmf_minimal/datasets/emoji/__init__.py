@@ -8,13 +8,17 @@ from __future__ import annotations
 import hashlib
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from pmf_minimal.datasets import faults
+from pmf_minimal.datasets.extras import extra
 from pmf_minimal.errors import DataError
 from pmf_minimal.graphs import GraphPair
+
+if TYPE_CHECKING:
+    from PIL import Image  # only the pictures need it, not the features
 
 DATA = Path(__file__).parents[1] / "data" / "emoji"
 SUMS = "SHA256SUMS"
@@ -191,10 +195,14 @@ def _tile(path: Path, number: int) -> Image.Image:
 
 def _noise(uri: str) -> Image.Image:
     """Dots of all colours, stands for a feature that no picture has."""
+    with extra("book"):
+        from PIL import Image
     dots = np.random.default_rng(list(uri.encode())).integers(0, 256, (TILE // 4, TILE // 4, 3), dtype=np.uint8)
     return Image.fromarray(dots).convert("RGBA").resize((TILE, TILE), Image.Resampling.NEAREST)
 
 
 @lru_cache(maxsize=4)
 def _sheet(path: Path) -> Image.Image:
+    with extra("book"):
+        from PIL import Image
     return Image.open(path).convert("RGBA")

@@ -12,14 +12,17 @@ import re
 from pathlib import Path
 
 import numpy as np
-import resvg_py
 import torch
-from PIL import Image
 from tqdm import tqdm
 
 from pmf_minimal.datasets.emoji import TILE
 from pmf_minimal.datasets.emoji.facts import plain
+from pmf_minimal.datasets.extras import extra
 from pmf_minimal.datasets.vision import efficientnet, embed
+
+with extra("build"):
+    import resvg_py
+    from PIL import Image
 
 PACKAGES = {"twemoji": "twemoji", "noto": "noto", "fluent": "fluent-emoji-flat"}
 DRAWN = 128  # pixels

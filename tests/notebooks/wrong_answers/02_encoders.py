@@ -4,17 +4,18 @@ EDGES = "edges = edge_index.T.tolist()\n"
 
 WRONG = [
     [
-        (EDGES + "heard_by = lambda row, k: sorted({row} | {t for h, t in edges if h == row})", "both directions"),
+        (EDGES + "senders_to = lambda row, k: sorted({row} | {t for h, t in edges if h == row})", "both directions"),
         (
             EDGES
-            + "heard_by = lambda row, k: sorted({t for h, t in edges if h == row} | {h for h, t in edges if t == row})",
+            + "senders_to = lambda row, k: sorted({t for h, t in edges if h == row} | {h for h, t in edges if t == row})",
             "no layer at all",
         ),
         (
-            EDGES + "heard_by = lambda row, k: sorted({row}.union(*({h, t} for h, t in edges if k and row in (h, t))))",
+            EDGES
+            + "senders_to = lambda row, k: sorted({row}.union(*({h, t} for h, t in edges if k and row in (h, t))))",
             "one step",
         ),
-        ("heard_by = lambda row, k: 3", "a list"),
+        ("senders_to = lambda row, k: 3", "a list"),
     ],
     [
         ("backward = lambda alpha, x, g: (g @ x.T, alpha.T @ g)", "dense N x N"),

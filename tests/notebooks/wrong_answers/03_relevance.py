@@ -20,7 +20,7 @@ WRONG = [
         (COSINE + "mean_of_best = lambda left, right, k: cosine(left, right).topk(k).values", "per left entity"),
     ],
     [
-        ("chosen_back = lambda left, right: best_match(left, right)[0] > 0.5", "wanted by nobody"),
+        ("chosen_back = lambda left, right: best_match(left, right)[0] > 0.5", "choose the dragon back"),
         (
             COSINE
             + "def chosen_back(left, right):\n    c = cosine(left, right)\n    return c.argmax(dim=1) == c.argmax(dim=0)",

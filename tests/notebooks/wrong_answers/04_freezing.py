@@ -27,7 +27,7 @@ WRONG = [
     ],
     [
         ("sealed = lambda alphas, deltas: alphas[-1] > deltas[-1]", "the last scoring alone"),
-        ("sealed = lambda alphas, deltas: (alphas > deltas[:, None]).any(dim=0)", "Above the bar once"),
+        ("sealed = lambda alphas, deltas: (alphas > deltas[:, None]).any(dim=0)", "Above δ once"),
         ("sealed = lambda alphas, deltas: (alphas <= deltas[:, None]).any(dim=0)", "These are the frozen"),
     ],
 ]

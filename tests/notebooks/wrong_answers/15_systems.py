@@ -1,16 +1,17 @@
 """Wrong answers to this chapter's exercises, each with words that the check cell must say to it."""
 
 PRESENCE = """
-@aligner.register('presence')
-class Presence(aligner.Aligner):
+class Presence(System):
     def weights(self, embeddings, rows=slice(None)):
         {weights}
 
-    def losses(self, graphs, pairs, entities=None):
-        h, rows, left, right = self.batch(graphs, pairs)
+    def losses(self, pairs, entities=None):
+        h, rows, left, right = self.batch(pairs)
         z = self.joint(h, rows)
         loss = alignment_loss(z[left], z[right], 0.1, 'separate').mean()
         return {losses}
+
+SYSTEMS['presence'] = Presence
 """
 LOOSE = "here = super().weights(embeddings); n = sum(here.values()); return {m: x / n for m, x in here.items()}"
 SHARE = "here = super().weights(embeddings, rows); n = sum(here.values()); return {m: x / n for m, x in here.items()}"
@@ -40,8 +41,9 @@ WRONG = [
         ("gain = mean['MEAformer'] - mean[PLAIN]", "One number"),
     ],
     [
-        (PRESENCE.format(weights=AS_IT_IS, losses="{'joint': loss}"), "must add up to 1"),
-        (PRESENCE.format(weights=LOOSE, losses="{'joint': loss}"), "keep to the rows"),
-        (PRESENCE.format(weights=SHARE, losses="{'all': loss}"), "named joint"),
+        (PRESENCE.format(weights=AS_IT_IS, losses="{('joint',): loss}"), "must add up to 1"),
+        (PRESENCE.format(weights=LOOSE, losses="{('joint',): loss}"), "keep to the rows"),
+        (PRESENCE.format(weights=SHARE, losses="{('all',): loss}"), "named joint"),
+        (PRESENCE.format(weights=SHARE, losses="{'joint': loss}"), "named joint"),
     ],
 ]

@@ -1,0 +1,168 @@
+"""What is stored of an experiment and written about it: the runs beside their card, the results in it, tables for people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pmf_minimal.datasets.extras import extra
+from pmf_minimal.errors import DataError
+from pmf_minimal.experiments import measures
+from pmf_minimal.experiments.judging import judge, summary
+from pmf_minimal.experiments.reading import read_file
+from pmf_minimal.runs.files import move_into_place
+
+with extra("experiments"):
+    import yaml
+
+CARDS = Path(__file__).parent / "cards"
+RESULTS = "\n# Computed from the runs; written by `python -m pmf_minimal experiment`.\n"
+
+
+def runs(card: str) -> pd.DataFrame:
+    """The stored runs of a card of the book: one row per data set, variant and random seed."""
+    return pd.read_csv(CARDS / f"{card}.csv")
+
+
+def history(card: str) -> pd.DataFrame:
+    """The stored epochs of a card of the book, where it keeps any."""
+    return pd.read_csv(CARDS / f"{card}.history.csv")
+
+
+def tuning_runs(card: str) -> pd.DataFrame:
+    """The stored tuning of a card of the book, where it keeps any: variant, settings of the grid, validation MRR."""
+    return pd.read_csv(CARDS / f"{card}.tuning.csv")
+
+
+def overview(rows: pd.DataFrame) -> pd.DataFrame:
+    """The comparisons of :func:`judge`, one line each and a column per data set: difference with its interval, and outcome."""
+    words = [f"{r['mean']:+.3f} [{r['low']:+.3f}, {r['high']:+.3f}] {r['outcome']}" for _, r in rows.iterrows()]
+    table = rows.assign(words=words).pivot(index="comparison", columns="dataset", values="words")
+    order = {axis: list(dict.fromkeys(rows[axis])) for axis in ("comparison", "dataset")}
+    return table.loc[order["comparison"], order["dataset"]].fillna("").rename_axis(None, axis=1)
+
+
+def verdicts(card: dict, table: pd.DataFrame) -> list[tuple[dict, str, pd.DataFrame]]:
+    """Every claim of a card with its verdict and comparisons, see :func:`judge`.
+
+    A measure that none of the runs has, such as how well faults are told where none are known, is not testable.
+    """
+    asked = {measures.parse(side)[1] for c in card["claims"] for rule in c["rule"] for side in measures.sides(rule)}
+    table = table.assign(**{measure: np.nan for measure in asked if measure not in table})
+    return [(claim, *judge(table, claim)) for claim in card["claims"]]
+
+
+def tuned(card: dict, table: pd.DataFrame) -> pd.DataFrame:
+    """What the tuning of a card says.
+
+    Args:
+        card: one with ``tuning``.
+        table: the runs of its tuning.
+
+    Returns:
+        A row per variant: mean validation MRR of each combination of settings, from first to last; ``best``, the combination with
+        the highest; ``edge``, whether that is the end of the grid, which should then be extended.
+    """
+    fields = [f"config.{field}" for field in card["tuning"]["grid"]]
+    mean = table.groupby(["variant", *fields], sort=False)["valid MRR"].mean().unstack(fields)
+    mean = mean.reindex(index=card["variants"])
+    mean.columns = mean.columns.to_flat_index()
+    ends = [set(values[:1] + values[-1:]) for values in card["tuning"]["grid"].values()]
+    best = mean.idxmax(axis=1)
+    points = best.map(lambda value: value if isinstance(value, tuple) else (value,))
+    edge = points.map(lambda point: any(value in end for value, end in zip(point, ends, strict=True)))
+    return mean.assign(best=best, edge=edge)
+
+
+def results(card: dict, table: pd.DataFrame) -> dict:
+    """What a card says about its runs: who computed, how long, the measure of every cell, every verdict."""
+    measure = card.get("measure", "Hits@1")
+    figures = summary(table, measure).reset_index()
+    return {
+        "runs": len(table),
+        "seeds": int(table["seed"].nunique()),
+        "hours of one core": round(float(table["seconds"].sum()) / 3600, 2),
+        "machines": sorted(table["machine"].dropna().unique().tolist()),
+        "versions": sorted(table["versions"].dropna().unique().tolist()),
+        measure: [
+            {
+                "dataset": r["dataset"],
+                "variant": r["variant"],
+                **{k: _rounded(r[k]) for k in ("mean", "std", "low", "high")},
+                "n": int(r["n"]),
+            }
+            for r in figures.to_dict("records")
+        ],
+        "verdicts": [
+            {
+                "claim": claim["claim"],
+                "verdict": verdict,
+                **{k: int((rows["outcome"] == k).sum()) if len(rows) else 0 for k in ("for", "against", "open")},
+            }
+            for claim, verdict, rows in verdicts(card, table)
+        ],
+    }
+
+
+def _rounded(value: float) -> float | None:
+    return None if np.isnan(value) else round(float(value), 4)
+
+
+def write(card: str, table: pd.DataFrame, epochs: pd.DataFrame, tuning: bool = False) -> None:
+    """Store the runs of a card of the book beside it, and its results in it; or the runs of its tuning.
+
+    Raises:
+        DataError: the stored runs have data sets that these lack, which would be lost.
+    """
+    path = CARDS / f"{card}.yaml"
+    content = read_file(path)
+    table = _four_digits(table)
+    if tuning:
+        fields = [f"config.{field}" for field in content["tuning"]["grid"]]
+        columns = ["dataset", "variant", *fields, "seed", "valid MRR", "best epoch", "seconds", "machine", "versions"]
+        _replace(CARDS / f"{card}.tuning.csv", table[columns].to_csv(index=False))
+        return
+    check_store(card, set(table["dataset"]))
+    head = path.read_text(encoding="utf-8").partition(RESULTS)[0].rstrip("\n") + "\n"
+    _replace(CARDS / f"{card}.csv", table.to_csv(index=False))
+    if content.get("history"):
+        columns = ["dataset", "variant", "seed", "epoch", *content["history"]]
+        epochs = epochs.reindex(columns=columns).dropna(subset=content["history"], how="all")
+        _replace(CARDS / f"{card}.history.csv", epochs.round(4).to_csv(index=False))
+    found = yaml.safe_dump({"results": results(content, runs(card))}, sort_keys=False, allow_unicode=True, width=120)
+    _replace(path, head + RESULTS + found)
+
+
+def check_store(card: str, datasets: set[str] | None) -> None:
+    """Refuse to replace stored runs by fewer.
+
+    Args:
+        card: name of the card.
+        datasets: those that were run; None where no such runs are replaced.
+
+    Raises:
+        DataError: there is no such card in the book, or its stored runs have data sets that are not among these.
+    """
+    if not (CARDS / f"{card}.yaml").exists():
+        raise DataError(f"{card}: only the runs of the book's own cards can be stored; leave out --store")
+    if datasets is not None and (CARDS / f"{card}.csv").exists():
+        lost = set(runs(card)["dataset"]) - datasets
+        if lost:
+            raise DataError(
+                f"{card}: the stored runs on {', '.join(sorted(lost))} would be lost; run those too (--more)"
+            )
+
+
+def _four_digits(table: pd.DataFrame) -> pd.DataFrame:
+    """Measures with four digits, settings as they are."""
+    measured = [c for c in table.select_dtypes("float") if not c.startswith("config.")]
+    return table.round(dict.fromkeys(measured, 4))
+
+
+def _replace(path: Path, text: str) -> None:
+    """A file is there with its old content or with the new one, never with a part."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    move_into_place(part, path)

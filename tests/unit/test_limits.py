@@ -1,0 +1,228 @@
+"""What an input may ask for: files without end, claims without bound, lines that a pattern would never finish with."""
+
+import io
+import os
+import pickle
+import struct
+import threading
+import warnings
+import zipfile
+
+import numpy as np
+import pytest
+from toys import FILES, write
+
+from pmf_minimal import errors, own
+from pmf_minimal.datasets import archives, catalogue, escape, files, images, lines, text
+from pmf_minimal.datasets.assemble import unit
+from pmf_minimal.datasets.benchmarks import read_folder
+
+
+@pytest.fixture
+def pipe(tmp_path):
+    """A pipe to which nobody writes; whoever opens it waits, so after a while this test does."""
+    os.mkfifo(tmp_path / "x.npy")
+    done = threading.Event()
+
+    def release():
+        if not done.wait(20):
+            os.close(os.open(tmp_path / "x.npy", os.O_WRONLY))
+
+    thread = threading.Thread(target=release)
+    thread.start()
+    yield tmp_path / "x.npy"
+    done.set()
+    thread.join()
+
+
+READERS = {
+    "text": lines.content,
+    "images": images.read_features,
+    "names": text.read_names,
+    "vectors": lambda path: text.read_vectors(path, {"a"}),
+    "features": own.read_features,
+    "archive": lambda path: archives.unpack(path, path.parent / "new"),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_pipe_or_a_folder_is_refused_before_it_is_read(pipe, reader):
+    with pytest.raises(errors.DamagedFile, match=r"x\.npy: a folder, a pipe or a device, and not a file"):
+        READERS[reader](pipe)
+    folder = pipe.with_name("y.npy")
+    folder.mkdir()
+    with pytest.raises(errors.DamagedFile, match=r"y\.npy: a folder"):
+        READERS[reader](folder)
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_missing_file_is_named_by_every_reader(tmp_path, reader):
+    with pytest.raises(errors.MissingFile, match=r"z\.npy: .*check the path|z\.npy: .*get it again"):
+        READERS[reader](tmp_path / "z.npy")
+
+
+def test_a_file_larger_than_any_text_is_not_read(tmp_path):
+    with (tmp_path / "big").open("wb") as file:
+        file.truncate(files.MAX_TEXT + 1)  # a hole: it takes no room
+    with pytest.raises(errors.DamagedFile, match="big: 4,294,967,297 bytes, and at most 4,294,967,296 are read"):
+        lines.content(tmp_path / "big")
+    with pytest.raises(errors.MissingFile, match="null byte"):
+        lines.content(tmp_path / "a\0b")
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("read", [lines.named_ids, lines.name_lists])
+def test_a_long_line_that_does_not_fit(tmp_path, read):
+    """A pattern took a time that grew with the square of the line: minutes for 100 kB."""
+    for line in (b"0\t" + b"a" * 10**6 + b"\t\0", b"a" * 10**6 + b"\0", b" " * 10**6, b"\t" * 10**6):
+        with pytest.raises(errors.MalformedLine, match="f:1: expected"):
+            read(line + b"\n", tmp_path / "f")
+
+
+def test_a_line_of_word_vectors_without_end(tmp_path, memory):
+    path = tmp_path / "vectors.txt"
+    with path.open("wb") as file:
+        file.truncate(2**30)
+    with memory(300 * 2**20), pytest.raises(errors.MalformedLine, match=r"vectors.txt:1: a line of 16,777,216 bytes"):
+        text.read_vectors(path, {"a"})
+
+
+def bomb(method):
+    """A zip of one member that unpacks to far more than it says; made by correcting the sizes of a good one."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        archive.writestr("a", bytes(2**26))
+    data = file.getvalue()
+    return data.replace(struct.pack("<I", 2**26), struct.pack("<I", 1000))
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, zipfile.ZIP_DEFLATED])
+def test_a_zip_that_holds_more_than_it_says(tmp_path, memory, method):
+    path = tmp_path / "bomb.zip"
+    path.write_bytes(bomb(method))
+    with memory(40 * 2**20), pytest.raises((errors.UnsafeArchive, errors.DamagedFile), match=r"bomb\.zip: ") as error:
+        archives.unpack(path, tmp_path / "new")
+    assert (type(error.value) is errors.UnsafeArchive) == (method != zipfile.ZIP_DEFLATED)
+    assert not (tmp_path / "new").exists()
+    path = path.rename(tmp_path / "bomb.npz")
+    for read in (images.read_features, own.read_features):
+        with memory(40 * 2**20), pytest.raises(errors.DataError, match=r"bomb\.npz: .*; "):
+            read(path)
+
+
+@pytest.mark.parametrize("read", [images.read_features, own.read_features])
+def test_an_archive_with_a_name_twice_is_named(tmp_path, read):
+    path = tmp_path / "x.npz"
+    with warnings.catch_warnings(), zipfile.ZipFile(path, "w") as archive:
+        warnings.simplefilter("ignore")
+        archive.writestr("ids.npy", b"")
+        archive.writestr("ids.npy", b"")
+    with pytest.raises(errors.DuplicateId, match=r"x\.npz: two of its members are called 'ids.npy'; .+"):
+        read(path)
+
+
+def pickled(table, protocol=4):
+    return pickle.dumps(table, protocol)
+
+
+def test_one_array_under_many_ids(tmp_path, memory):
+    """Converted once, and only as far as the file could have held them."""
+    path, row = tmp_path / "x.pkl", np.ones(1000, np.float16)
+    path.write_bytes(pickled({i: row for i in range(12)}))
+    vectors = images.read_features(path)
+    assert len(vectors) == 12 and len({id(v) for v in vectors.values()}) == 1
+    path.write_bytes(pickled({i: np.ones(10**5, np.float16) if i < 0 else row for i in range(2000)}))
+    with pytest.raises(errors.DamagedFile, match="far more numbers than it has bytes"):
+        images.read_features(path)
+    wide = np.ones(10**5, np.float16)
+    path.write_bytes(pickled({i: wide for i in range(20_000)}))
+    with memory(200 * 2**20), pytest.raises(errors.DamagedFile, match="far more numbers than it has bytes"):
+        images.read_features(path)
+
+
+@pytest.mark.timeout(60)
+def test_a_shape_whose_product_never_ends(tmp_path):
+    number = b"\x8a\xff" + b"\x7f" * 255  # a whole number of 255 bytes
+    call = b"}K\x01cnumpy._core.numeric\n_frombuffer\n(C\x00cnumpy\ndtype\n(X\x02\x00\x00\x00f4tR"
+    shape = b"(" + b"h\x00" * 100_000 + b"t"
+    (tmp_path / "x.pkl").write_bytes(b"\x80\x04" + number + b"\x940" + call + shape + b"X\x01\x00\x00\x00CtRs.")
+    with pytest.raises(errors.DamagedFile, match="an array of another shape than its 0 bytes"):
+        images.read_features(tmp_path / "x.pkl")
+    assert files.product([2**2000] * 10**5, 10) is None and files.product([0, 2**2000] * 10, 10) == 0
+    assert files.product([], 10) == 1 and files.product([2, 5], 10) == 10 and files.product([-1, -1], 10) is None
+
+
+def test_text_that_is_made_into_bytes_again_and_again(tmp_path, memory):
+    text = b"X" + struct.pack("<I", 10**6) + b"a" * 10**6 + b"\x94"
+    again = b"c_codecs\nencode\n" + b"h\x00" + b"X\x06\x00\x00\x00latin1\x86R"
+    (tmp_path / "x.pkl").write_bytes(b"\x80\x04(" + text + again * 1000 + b"l.")
+    with memory(200 * 2**20), pytest.raises(errors.DamagedFile, match="it makes more bytes than it has"):
+        images.read_features(tmp_path / "x.pkl")
+
+
+def test_a_pickle_of_very_many_small_objects(tmp_path, monkeypatch):
+    monkeypatch.setattr("pmf_minimal.datasets.pickles._Counted.left", 1000)
+    (tmp_path / "x.pkl").write_bytes(b"\x80\x04(" + b"}" * 2000 + b"l.")
+    with pytest.raises(errors.DamagedFile, match="instructions"):
+        images.read_features(tmp_path / "x.pkl")
+
+
+def test_one_wide_vector_for_many_entities(tmp_path):
+    folder = write(tmp_path / "toy")
+    path = tmp_path / "x.npz"
+    np.savez(path, ids=np.array([0]), features=np.ones((1, files.MAX_WIDTH + 1), np.float32))
+    with pytest.raises(errors.BadFeatures, match=r"x\.npz: 65,537 numbers for each of 8 entities; give at most 65,536"):
+        read_folder(folder, "toy/a_b", 0.3, path)
+
+
+@pytest.mark.parametrize("scale", [1e20, 3e38, 1e-30, 1e-44])
+def test_rows_of_very_large_and_very_small_numbers_are_no_missing_features(scale):
+    x = np.ones((3, 4), np.float32)
+    x[1] *= np.float32(scale)
+    x[2] = 0
+    assert np.allclose(unit(x), [[0.5] * 4, [0.5] * 4, [0] * 4])
+
+
+@pytest.mark.parametrize("missing", ["training_attrs_1", "training_attrs_2"])
+def test_attributes_of_one_graph_alone(tmp_path, missing):
+    """They are left out, with a note; the rest is read and counted."""
+    folder = write(tmp_path / "DBP15K" / "zh_en")
+    (folder / missing).unlink()
+    graphs = read_folder(folder, "toy/a_b", 0.3)
+    assert "attribute" not in graphs.modalities
+    assert graphs.notes == [f"no attributes: there is no file {folder / missing}, and both graphs need theirs"]
+    said, _ = catalogue.report("dbp15k/zh_en", tmp_path)
+    assert not any("unreadable" in line for line in said)
+    assert any(line.split()[:3] == ["entities", "4", "19,388"] for line in said)
+
+
+def test_names_are_printable(tmp_path):
+    changed = FILES["ent_ids_1"].replace("Lyon", "Ly\x1b[31mon\u202e")
+    graphs = read_folder(write(tmp_path / "toy", FILES | {"ent_ids_1": changed}), "toy/a_b", 0.3)
+    assert graphs.entity_names[2] == r"Ly\x1b[31mon\u202e"
+
+
+@pytest.mark.parametrize(
+    "text, cell",
+    [
+        ("=1+1", "'=1+1"),
+        ("+1", "'+1"),
+        ("-1 °C", "'-1 °C"),
+        ("@x", "'@x"),
+        (" =1", "' =1"),
+        ("\t=1", r"\x09=1"),
+        ("\ud800", r"\ud800"),
+        ("plain, text", "plain, text"),
+        ("Île 👩‍🚀", "Île 👩‍🚀"),
+        ("", ""),
+    ],
+)
+def test_cells(text, cell):
+    assert escape.spreadsheet(text) == cell
+    cell.encode()
+
+
+def test_messages_are_one_line():
+    assert escape.one_line("a\n  b\u2028c\x07") == r"a b c\x07"
+    assert escape.one_line("x" * 50, 10) == "x" * 9 + "…"
+    assert len(escape.one_line(" x" * 10**6, 100)) <= 100
