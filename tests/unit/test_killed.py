@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-ARGUMENTS = ["train", "emoji/fr_en"]
+ARGUMENTS = ["train", "emoji/fr_en", "--preset", "paper"]
 SETTINGS = {
     "epochs": 40,
     "dim": 16,
