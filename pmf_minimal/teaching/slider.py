@@ -124,19 +124,7 @@ def slider(
     x = [LEFT + WIDTH * i / (len(where) - 1) for i in range(len(where))]
     drawn = {name: Line.of(table[name], lines.index(name), x, limits) for name in lines}
     body = [axes(where, x, *limits), bar(x, k), *(line.drawing(k) for line in drawn.values())]
-    legend, faces = [], []
-    for name, values in table.items():
-        value = values.iloc[k]
-        parts = {
-            "sample": drawn[name].sample() if name in drawn else "",
-            "name": name,
-            "shown": fill('<b data-series="{name}">{value}</b>', name=name, value=_shown(value, digits)),
-        }
-        if name in (pictures or {}):
-            grey = GREY if isinstance(value, str) or math.isnan(value) else ""
-            faces.append(fill(FACE, grey=grey, face=face(pictures[name], str(name)), **parts))
-        else:
-            legend.append(fill('<span style="white-space:nowrap">{sample}{name} {shown}</span>', **parts))
+    legend, faces = _values(table.iloc[k], drawn, pictures or {}, digits)
     return HTML(
         str(
             fill(
@@ -147,14 +135,31 @@ def slider(
                 picture=picture(body),
                 alt=alt,
                 at=where[k],
-                legend=join(legend, " "),
-                faces=join(faces),
+                legend=legend,
+                faces=faces,
                 table=_table(table, where, digits),
                 caption=caption,
                 script=Markup(SCRIPT),
             )
         )
     )
+
+
+def _values(row: pd.Series, drawn: dict, pictures: dict, digits: int) -> tuple[Markup, Markup]:
+    """The values at the start, each by its line or its word: those without a picture, and those with one."""
+    legend, faces = [], []
+    for name, value in row.items():
+        parts = {
+            "sample": drawn[name].sample() if name in drawn else "",
+            "name": name,
+            "shown": fill('<b data-series="{name}">{value}</b>', name=name, value=_shown(value, digits)),
+        }
+        if name in pictures:
+            grey = GREY if isinstance(value, str) or math.isnan(value) else ""
+            faces.append(fill(FACE, grey=grey, face=face(pictures[name], str(name)), **parts))
+        else:
+            legend.append(fill('<span style="white-space:nowrap">{sample}{name} {shown}</span>', **parts))
+    return join(legend, " "), join(faces)
 
 
 def _check(table: pd.DataFrame, start, limits: tuple[float, float]) -> list:
