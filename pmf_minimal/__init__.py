@@ -36,7 +36,3 @@ def __getattr__(name: str):
     if name not in _PLACE:
         raise AttributeError(f"module 'pmf_minimal' has no attribute {name!r}")
     return getattr(import_module(_PLACE[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

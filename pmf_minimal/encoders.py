@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import elu, leaky_relu
 from torch_geometric.nn import MessagePassing
-from torch_geometric.utils import add_self_loops, coalesce, to_undirected
 from torch_geometric.utils import softmax as neighbour_softmax
 
-from pmf_minimal.scale.kernels import WeightedSum, csr
+from pmf_minimal.scale.kernels import WeightedSum
+from pmf_minimal.scale.neighbours import Neighbours
 
 
 class DiagonalGATConv(MessagePassing):
@@ -26,7 +26,7 @@ class DiagonalGATConv(MessagePassing):
         alpha_ij = softmax over the neighbours j of i of  -LeakyReLU( a · [w * x_i, w * x_j] )
         out_i    = mean over heads of  sum_j alpha_ij (w * x_j)
 
-    Source: the recipe of the paper's code for Eq. (14); graph attention as such: Veličković et al. (2018).
+    Source: the paper's code; graph attention as such: Veličković et al. (2018).
     """
 
     def __init__(self, dim: int, heads: int, generator: torch.Generator):
@@ -53,41 +53,11 @@ class DiagonalGATConv(MessagePassing):
         return WeightedSum.apply(alpha, x, neighbours.rowptr, neighbours.edge_index[1], neighbours.reverse)
 
 
-class Neighbours(nn.Module):
-    """Who receives messages from whom: every triple in both directions, every entity from itself, each pair once.
-
-    Args:
-        edge_index: int64 ``[2, E]``, triples' heads and tails.
-        n: number of entities N.
-
-    Attributes:
-        edge_index, rowptr: int64 ``[2, E']``, receiver and sender of each message, by receiver; where each receiver's begin.
-        reverse: int64 ``[E']``, the position of the same pair the other way round.
-    """
-
-    def __init__(self, edge_index: Tensor, n: int):
-        super().__init__()
-        both = add_self_loops(to_undirected(edge_index, num_nodes=n), num_nodes=n)[0]
-        target, source = coalesce(both, num_nodes=n)
-        rowptr = torch._convert_indices_from_coo_to_csr(target, n)
-        # Sorted by (target, source); sorting the same edges by (source, target) gives each edge's mirror image.
-        reverse = torch.argsort(source * n + target)
-        for name, tensor in (("edge_index", torch.stack([target, source])), ("rowptr", rowptr), ("reverse", reverse)):
-            self.register_buffer(name, tensor, persistent=False)
-
-    @property
-    def adjacency(self) -> Tensor:
-        """The pattern as a sparse ``[N, N]`` matrix: the form by which PyG takes the fused way."""
-        ones = torch.ones(1, device=self.rowptr.device).expand(self.edge_index.shape[1])
-        return csr(self.rowptr, self.edge_index[1], ones)
-
-
 class StructureEncoder(nn.Module):
     """Eq. (14): h_i^str = GAT(A, x_i), x_i a randomly initialised trainable vector; two layers of two heads.
 
     Args:
-        edge_index: int64 ``[2, E]`` of both graphs.
-        n: number of entities N.
+        edge_index: int64 ``[2, E]`` of both graphs, of n = N entities.
         dim: width d.
         generator: source of the initial values, and of draws of neighbours; x starts as N(0, 1/sqrt(N)).
         sampler: draws neighbours anew wherever only some rows are asked for, see ``scale.sampling``; None takes all of them.
@@ -120,8 +90,7 @@ class LinearEncoder(nn.Module):
     """Eq. (15): h_i^m = W_m e_i^m + b_m, for bags of words, image features and surface text.
 
     Args:
-        width: width d_m of the features.
-        dim: width d of the embedding.
+        width, dim: widths d_m of the features and d of the embedding.
         generator: source of the initial values, uniform in ±1/sqrt(d_m) as PyTorch's own layer has it.
         binary: count a word once however often it occurs (row 23 of ``book/released_code.md``).
     """

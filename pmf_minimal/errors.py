@@ -3,9 +3,6 @@
 A message is one sentence that names the file, the line or the id, and the fix.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 
 class DataError(ValueError):
     """The input is not what it should be; the message names the file, the place and the fix."""
@@ -69,24 +66,3 @@ class OtherRun(DataError):
 
 class NotWritable(DataError):
     """A file or folder cannot be written; what was written before the fault is kept where the message says."""
-
-
-class MissingExtra(DataError, ImportError):
-    """A library that only a part of the package needs is not installed; the message says how to get it."""
-
-
-@contextmanager
-def extra(name: str) -> Iterator[None]:
-    """Imports that an extra of the package brings; MissingExtra says which where they fail.
-
-    Example:
-        >>> with extra("experiments"):
-        ...     import yaml
-    """
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        library = (error.name or "pmf_minimal").partition(".")[0]
-        if library == "pmf_minimal":
-            raise
-        raise MissingExtra(f'{library} is not installed; get it with: pip install "pmf-minimal[{name}]"') from None

@@ -1,8 +1,7 @@
 """Two multi-modal knowledge graphs in one index space (paper, section 3.1).
 
-The left graph's entities are the rows ``0 … n_left - 1``, the right graph's the rows ``n_left … N - 1``. Every
-tensor of the package that speaks of entities has N rows in that order, so a row number is all it takes to
-name an entity.
+The left graph's entities are the rows ``0 … n_left - 1``, the right graph's the rows ``n_left … N - 1``. Every tensor of the
+package that speaks of entities has N rows in that order, so a row number names an entity.
 """
 
 from __future__ import annotations
@@ -75,8 +74,7 @@ class GraphPair(Data):
 
     def side(self, modality: str) -> tuple[Tensor, Tensor]:
         """Presence mask of a modality, left ``[n_left]`` and right ``[n_right]``; structure is never missing."""
-        mask = self.presence(modality)
-        return mask[: self.n_left], mask[self.n_left :]
+        return self.presence(modality)[: self.n_left], self.presence(modality)[self.n_left :]
 
     def presence(self, modality: str) -> Tensor:
         """bool ``[N]``: which entities have the modality."""

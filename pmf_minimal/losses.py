@@ -1,8 +1,7 @@
 """Contrastive losses: across graphs (L_CKG) and across modalities (L_CM) (paper, section 3.4).
 
 All vectors have unit length, so every similarity is at most 1/tau and exp(similarity - 1/tau) at most 1: the sums below cannot
-overflow, and no maximum has to be searched first. Losses are means per anchor, so that their proportion does not
-depend on the batch. A loss is named by a tuple: ``("image",)``, ``("joint",)``, ``("cross", "image", "relation")``.
+overflow. Losses are means per anchor, so that their proportion does not depend on the batch. A loss is named by a tuple: ``("image",)``, ``("joint",)``, ``("cross", "image", "relation")``.
 """
 
 from __future__ import annotations
@@ -60,7 +59,7 @@ def alignment_loss(left: Tensor, right: Tensor, temperature: float, symmetric: s
 
     Eq. (13)  L_CKG = sum over m in M+, sum over (e_i, e_j) in S of -1/2 log( l_CKG(e_i^m, e_j^m) + l_CKG(e_j^m, e_i^m) )
 
-    Vectors as for :func:`log_matches`; float ``[P]``. The caller takes the mean over pairs and the sum over modalities.
+    Vectors as for :func:`log_matches`; float ``[P]``, of which the caller takes means and sums.
     """
     return SYMMETRIC[symmetric](*log_matches(left, right, temperature))
 
@@ -105,8 +104,7 @@ def modality_loss(
 
     Eq. (11)  L_CM = sum over p != q, sum over e_i of beta_p beta_q ( -log l_CM(e_i^p, e_i^q) )
 
-    Vectors as for :func:`log_agreement`; float ``[B]``. The caller takes the mean over entities and the sum over pairs of
-    modalities and graphs.
+    Vectors as for :func:`log_agreement`; float ``[B]``, of which the caller takes means and sums.
     """
     forth, back = log_agreement(p, q, temperature, negatives)
     return -beta_p * beta_q * (forth + back)

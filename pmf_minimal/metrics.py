@@ -1,7 +1,5 @@
 """Hits@n and MRR, with ties counted honestly (paper, appendix A.3)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

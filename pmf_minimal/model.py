@@ -141,9 +141,6 @@ class EntityAligner(nn.Module):
         """Learn reliabilities from the validation pairs, if the comparison does so."""
         self.comparison.calibrate(self)
 
-    def score(self, thresholds: dict[str, float], generator: torch.Generator) -> None:
-        """Measure relevance anew; only PMF does."""
-
     def losses(
         self, pairs: Tensor | None, entities: tuple[Tensor, Tensor] | None = None
     ) -> dict[tuple[str, ...], Tensor]:

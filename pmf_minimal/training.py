@@ -69,10 +69,9 @@ class Training:
 
     def _scores(self) -> bool:
         """Whether relevance is measured at the beginning of this epoch."""
-        config = self.config
-        if config.scoring == "off" or not config.scoring_start <= self.epoch <= config.scoring_end:
-            return False
-        return self.scorings == 0 or config.scoring != "static"
+        when, config = self.config.scoring, self.config
+        in_time = config.scoring_start <= self.epoch <= config.scoring_end
+        return when != "off" and in_time and (self.scorings == 0 or when != "static")
 
     def phases(self) -> list[int]:
         """First epochs of phases that begin with a new optimiser."""

@@ -37,8 +37,9 @@ def _sides(command):
     return command
 
 
-def _read(left, right, features, seeds=None):
+def _read(left, right, features, seeds=None, device="cpu"):
     from pmf_minimal import own
+    from pmf_minimal.scale.device import pick_device
 
     both = [own.read_graph(path) for path in (left, right)]
     for name, *files in features:
@@ -46,7 +47,7 @@ def _read(left, right, features, seeds=None):
             side.features = {**side.features, name: own.read_features(Path(file))}
             side.files[name] = Path(file)
     pairs = own.read_pairs(seeds, *both) if seeds else []
-    graphs = own.from_frames(*both, pairs, f"{left.name} and {right.name}")
+    graphs = own.from_frames(*both, pairs, f"{left.name} and {right.name}", device=pick_device(device))
     for note in graphs.notes:
         click.echo(f"Note: {note}", err=True)
     return graphs
@@ -139,7 +140,7 @@ def align(left, right, features, precision, out, seeds, start, epochs, seed, dev
     try:
         pick_device(device)
         with user_errors():
-            graphs = _read(left, right, features, seeds)
+            graphs = _read(left, right, features, seeds, device)
             if start:
                 graphs.pairs = own.bootstrap_pairs(graphs, start)
             config = own.settings(graphs, seed=seed, epochs=epochs)

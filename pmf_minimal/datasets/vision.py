@@ -20,8 +20,9 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from pmf_minimal.datasets.extras import extra
 from pmf_minimal.datasets.files import because
-from pmf_minimal.errors import DataError, extra
+from pmf_minimal.errors import DataError
 
 with extra("images"):
     from PIL import Image, ImageOps

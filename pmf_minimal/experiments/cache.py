@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pmf_minimal.errors import DataError, DataWarning, extra
+from pmf_minimal.datasets.extras import extra
+from pmf_minimal.errors import DataError, DataWarning
 from pmf_minimal.runs.files import write_json
 
 with extra("experiments"):

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from pmf_minimal.config import PMFConfig
-from pmf_minimal.errors import extra
+from pmf_minimal.datasets.extras import extra
 from pmf_minimal.graphs import GraphPair
 from pmf_minimal.model import EntityAligner
 from pmf_minimal.relevance import best_match

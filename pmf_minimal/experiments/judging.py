@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from pmf_minimal.errors import DataError, extra
+from pmf_minimal.datasets.extras import extra
+from pmf_minimal.errors import DataError
 from pmf_minimal.experiments.measures import parse
 
 with extra("experiments"):

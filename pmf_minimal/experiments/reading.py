@@ -11,7 +11,8 @@ import textwrap
 from pathlib import Path
 
 from pmf_minimal.config import PRESETS
-from pmf_minimal.errors import DataError, extra
+from pmf_minimal.datasets.extras import extra
+from pmf_minimal.errors import DataError
 
 with extra("experiments"):
     import jsonschema

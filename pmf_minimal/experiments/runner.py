@@ -19,7 +19,8 @@ from tqdm import tqdm
 
 from pmf_minimal.baselines.registry import find
 from pmf_minimal.config import PMFConfig
-from pmf_minimal.errors import DataError, extra
+from pmf_minimal.datasets.extras import extra
+from pmf_minimal.errors import DataError
 from pmf_minimal.experiments import cache as files
 from pmf_minimal.experiments.diagnostics import train_and_measure
 from pmf_minimal.experiments.fingerprints import data_fingerprint, fingerprint, graphs_of

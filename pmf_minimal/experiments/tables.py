@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pmf_minimal.errors import DataError, extra
+from pmf_minimal.datasets.extras import extra
+from pmf_minimal.errors import DataError
 from pmf_minimal.experiments import measures
 from pmf_minimal.experiments.judging import judge, summary
 from pmf_minimal.experiments.reading import read_file

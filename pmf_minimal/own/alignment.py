@@ -181,5 +181,6 @@ class Alignment:
             if all(ABSOLUTE.match(uri) for pair in pairs for uri in pair):
                 (part / "matches.nt").write_text(write_same_as(pairs), "utf-8")
             if not model:
-                arrays = {m: h.numpy() for m, h in self.embeddings.items()}
+                # Two names are taken: that of the ids, and NumPy's own for the file.
+                arrays = {f"modality {m}" if m in ("ids", "file") else m: h.numpy() for m, h in self.embeddings.items()}
                 np.savez(part / "embeddings.npz", ids=np.array(self.graphs.uris), **arrays)

@@ -37,7 +37,7 @@ def bootstrap_pairs(graphs: GraphPair, start: str) -> Tensor:
     if start == "names":
         sides = [{}, {}]
         for row, name in enumerate(graphs.entity_names):
-            if not graphs.uris[row].startswith("_:"):
+            if not graphs.uris[row].startswith("_:") and ("named" not in graphs or graphs.named[row]):
                 sides[row >= n].setdefault(name.casefold(), []).append(row)
         left, right = sides
         pairs = torch.tensor(

@@ -15,7 +15,7 @@ from pmf_minimal.errors import DamagedFile, NotWritable, OtherRun
 from pmf_minimal.graphs import GraphPair
 from pmf_minimal.runs.files import is_ours, read_json, read_tensors, write_json, write_tensors
 from pmf_minimal.runs.folder import fingerprint
-from pmf_minimal.runs.settings import FORMAT, check_format
+from pmf_minimal.scale.settings import FORMAT, check_format
 
 if TYPE_CHECKING:
     from pmf_minimal.training import Training

@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from pmf_minimal.config import PMFConfig
+from pmf_minimal.datasets.escape import spreadsheet
 from pmf_minimal.errors import DamagedFile, DataError, OtherRun
 from pmf_minimal.graphs import GraphPair
 from pmf_minimal.runs.files import new_folder, read_json, read_tensors, write_json, write_tensors
-from pmf_minimal.runs.settings import FORMAT, check_format
+from pmf_minimal.scale.settings import FORMAT, check_format
 
 if TYPE_CHECKING:
     from pmf_minimal.model import EntityAligner
@@ -37,7 +38,9 @@ SPLIT = ("train", "valid", "test")
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
-    """A table as CSV, without its index."""
+    """A table as CSV, without its index; no cell of words is one that a spreadsheet would run."""
+    words = table.select_dtypes(["object", "string"]).columns
+    table = table.assign(**{c: table[c].map(lambda x: spreadsheet(x) if isinstance(x, str) else x) for c in words})
     table.to_csv(path, index=False, float_format="%.6g")
 
 
@@ -96,7 +99,8 @@ def read(folder: Path, graphs: GraphPair) -> tuple[PMFConfig, dict, dict[str, Te
         raise DamagedFile(f"{folder}: not what a run writes ({error}); make the folder again") from None
     if missing:
         raise OtherRun(
-            f"{folder}: trained with {missing} too, which these graphs lack; give the same files and features"
+            f"{folder}: trained with {missing} too, which these graphs lack; give the same files, and the same "
+            "features (on the command line with --features)"
         )
     if not same:
         more = ", ".join(m for m in graphs.modalities if m not in facts["modalities"])
@@ -124,7 +128,7 @@ def load_state(model: EntityAligner, state: dict[str, Tensor], folder: Path) -> 
 
 
 def fingerprint(graphs: GraphPair, image_values: bool = True) -> str:
-    """SHA-256 of entities, triples and features; without ``image_values`` only of which entities have an image.
+    """SHA-256 of entities, triples, features and split; without ``image_values`` only of which entities have an image, and no split.
 
     Args:
         graphs: the pair of graphs.
@@ -139,7 +143,7 @@ def fingerprint(graphs: GraphPair, image_values: bool = True) -> str:
         digest.update(f"{m}{list(x.shape)}".encode())
         digest.update((x if image_values or m != "image" else graphs.presence(m)).cpu().numpy().tobytes())
     if image_values:
-        for name in SPLIT:
+        for name in (name for name in SPLIT if name in graphs):
             digest.update(graphs[name].cpu().numpy().tobytes())
     return digest.hexdigest()
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pmf_minimal.errors import extra
+from pmf_minimal.datasets.extras import extra
 from pmf_minimal.teaching.markup import Markup, data_uri, fill, join
 from pmf_minimal.teaching.plots import COLOURS, PALETTE
 

@@ -7,7 +7,7 @@ import html
 import io
 from collections.abc import Iterable
 
-from pmf_minimal.errors import extra
+from pmf_minimal.datasets.extras import extra
 
 with extra("book"):
     from IPython.display import HTML

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from pmf_minimal.errors import extra
+from pmf_minimal.datasets.extras import extra
 from pmf_minimal.teaching.markup import data_uri, face, figure_element, fill, join
 
 with extra("book"):

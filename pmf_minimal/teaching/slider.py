@@ -12,7 +12,7 @@ import math
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from pmf_minimal.errors import extra
+from pmf_minimal.datasets.extras import extra
 from pmf_minimal.teaching.drawing import DASHES, LEFT, WIDTH, Line, axes, bar, picture
 from pmf_minimal.teaching.markup import Markup, face, fill, join
 
@@ -124,7 +124,7 @@ def slider(
     x = [LEFT + WIDTH * i / (len(where) - 1) for i in range(len(where))]
     drawn = {name: Line.of(table[name], lines.index(name), x, limits) for name in lines}
     body = [axes(where, x, *limits), bar(x, k), *(line.drawing(k) for line in drawn.values())]
-    legend, faces = _values(table.iloc[k], drawn, pictures or {}, digits)
+    legend, faces = _legend(table, k, digits, drawn, pictures or {})
     return HTML(
         str(
             fill(
@@ -135,8 +135,8 @@ def slider(
                 picture=picture(body),
                 alt=alt,
                 at=where[k],
-                legend=legend,
-                faces=faces,
+                legend=join(legend, " "),
+                faces=join(faces),
                 table=_table(table, where, digits),
                 caption=caption,
                 script=Markup(SCRIPT),
@@ -145,10 +145,11 @@ def slider(
     )
 
 
-def _values(row: pd.Series, drawn: dict, pictures: dict, digits: int) -> tuple[Markup, Markup]:
-    """The values at the start, each by its line or its word: those without a picture, and those with one."""
+def _legend(table: pd.DataFrame, k: int, digits: int, drawn: dict, pictures: dict) -> tuple[list[Markup], list[Markup]]:
+    """Names and values of the columns at one position: as words, and under their pictures."""
     legend, faces = [], []
-    for name, value in row.items():
+    for name, values in table.items():
+        value = values.iloc[k]
         parts = {
             "sample": drawn[name].sample() if name in drawn else "",
             "name": name,
@@ -159,7 +160,7 @@ def _values(row: pd.Series, drawn: dict, pictures: dict, digits: int) -> tuple[M
             faces.append(fill(FACE, grey=grey, face=face(pictures[name], str(name)), **parts))
         else:
             legend.append(fill('<span style="white-space:nowrap">{sample}{name} {shown}</span>', **parts))
-    return join(legend, " "), join(faces)
+    return legend, faces
 
 
 def _check(table: pd.DataFrame, start, limits: tuple[float, float]) -> list:

@@ -14,7 +14,7 @@ from toys import FILES, random_pair, write
 from pmf_minimal.cli.main import main
 from pmf_minimal.datasets import DATASETS, benchmarks
 
-SMALL = ["dim=8", "epochs=4", "scoring_start=2", "scoring_end=3", "evaluate_every=2"]
+SMALL = ["dim=8", "epochs=4", "iterative_epochs=2", "scoring_start=2", "scoring_end=3", "evaluate_every=2"]
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_train(run, root, tmp_path):
     first, second = train(run, root, tmp_path / "a"), train(run, root, tmp_path / "b")
     assert first.exit_code == 0, first.output
     out = tmp_path / "a"
-    names = {"metrics.json", "matches.csv", "history.csv", "model.safetensors", "config.json"}
+    names = {"metrics.json", "matches.csv", "history.csv", "model.safetensors", "config.json", "run.json"}
     assert names <= {p.name for p in out.iterdir()}
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["dataset"] == "toy/a_b" and metrics["test_pairs"] == 15
@@ -67,7 +67,7 @@ def test_train(run, root, tmp_path):
     assert len(matches) == 15 and matches["left_id"].is_unique and matches["right_id"].is_unique
     assert (matches["correct"] == (matches["right_id"] - matches["left_id"] == 30)).all()
     assert matches["score"].is_monotonic_decreasing and matches["left_name"][0].startswith("entity ")
-    assert list(pd.read_csv(out / "history.csv")["epoch"]) == [1, 2, 3, 4]
+    assert list(pd.read_csv(out / "history.csv")["epoch"]) == [1, 2, 3, 4, 5, 6]
     assert json.loads((out / "config.json").read_text())["dim"] == 8
     assert load_file(out / "model.safetensors")["_encoders.0.entities"].shape == (63, 8)
     assert second.exit_code == 0
@@ -132,6 +132,20 @@ def fails(result, *says):
         (["toy/a_b", "--set", "fusion=nonsense"], "fusion='nonsense': choose one of weights, keep, none"),
         (["toy/a_b", "--set", "lr=abc"], "lr='abc': give a number, such as 0.001"),
         (["toy/a_b", "--set", "seed=x"], "seed='x': give a whole number, such as 0"),
+        (["toy/a_b", "--set", "lr=NaN"], "lr=nan: give a number, such as 0.001"),
+        (["toy/a_b", "--set", "temperature=Infinity"], "temperature=inf: give a number"),
+        (["toy/a_b", "--set", "lr=-1"], "lr=-1: must be between 0 and"),
+        (["toy/a_b", "--set", "dim=99999999999999999999"], "dim=99999999999999999999: must be between 1 and 65536"),
+        (["toy/a_b", "--set", 'modalities=[["a"]]'], "modalities=(['a'],): give a list of names"),
+        (["toy/a_b", "--set", "modalities=5"], "modalities=5: give a list of names"),
+        (["toy/a_b", "--set", "modalities=null"], "modalities=None: give a list of names"),
+        (["toy/a_b", "--set", "beta=5"], "beta=5: give a number of at least 0 for each modality"),
+        (["toy/a_b", "--set", "train_share=abc"], "train_share='abc': must be between 0 and 1"),
+        (["toy/a_b", "--set", "train_share=1e400"], "train_share=inf: must be between 0 and 1"),
+        (["toy/a_b", "--set", "threshold_grows=5"], "threshold_grows=5: give a list of names"),
+        (["toy/a_b", "--set", "model=5"], "model=5: give a word"),
+        (["toy/a_b", "--set", "fanout=99999999999"], "fanout=99999999999: must be between 0"),
+        (["toy/a_b", "--model", "gcn-align"], "model='gcn-align': choose one of"),
     ],
 )
 def test_mistakes(run, arguments, says):
@@ -148,7 +162,49 @@ def test_mistakes_in_files(run, root, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def ends_in_one_sentence(result, *says):
+    """As ``fails``, after what was said about the data."""
+    assert result.exit_code == 2 and isinstance(result.exception, SystemExit), result.exception
+    (said,) = (line.strip() for line in result.output.splitlines() if "Error" in line)  # after the progress bar
+    assert said.startswith("Error: ") and all(text in said for text in says), said
+
+
+def test_a_run_that_diverges_leaves_no_results(run, root, tmp_path):
+    for change in ("lr=1e9", "weight_decay=1e9"):
+        result = train(run, root, tmp_path / "out", "--set", change, "--set", "selection=last")
+        ends_in_one_sentence(result, "Error: epoch ", "choose a smaller lr or weight_decay")
+    assert not [*tmp_path.iterdir()]
+
+
+def test_what_can_be_refused_is_refused_before_training(run, root, tmp_path, monkeypatch):
+    monkeypatch.setattr("pmf_minimal.training.Training.step", lambda self: pytest.fail("trained"))
+    result = train(run, root, tmp_path / "out", "--set", "matching=approximate")
+    ends_in_one_sentence(result, "matching=approximate looks for large dot products")
+    (tmp_path / "file").touch()
+    result = train(run, root, tmp_path / "out", "--checkpoint", tmp_path / "file")
+    ends_in_one_sentence(result, "file: no place for checkpoints", "name another folder")
+    for out in (tmp_path / "file" / "below", "x" * 300, "."):
+        fails(train(run, root, out), "--out")
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_checkpoint_of_other_data_is_refused(run, root, tmp_path):
+    state = tmp_path / "state"
+    assert train(run, root, tmp_path / "a", "--checkpoint", state).exit_code == 0
+    again = train(run, root, tmp_path / "b", "--checkpoint", state)
+    assert again.exit_code == 0 and (tmp_path / "b" / "matches.csv").read_text() == (tmp_path / "a" / "matches.csv").read_text()  # fmt: skip
+    other = train(run, root, tmp_path / "c", "--checkpoint", state, "--set", "train_share=0.4")
+    ends_in_one_sentence(other, "state.json: the state of a run with other settings")
+    np.savez(tmp_path / "images.npz", **(dict(np.load(root / "images.npz")) | {"features": np.load(root / "images.npz")["features"] + 1}))  # fmt: skip
+    other = train(run, root, tmp_path / "c", "--checkpoint", state, "--images", tmp_path / "images.npz")
+    ends_in_one_sentence(other, "state.json: the state of a run on other data")
+    assert not (tmp_path / "c").exists()
+
+
 def test_results_are_not_overwritten(run, root, tmp_path):
     (tmp_path / "precious").write_text("work of weeks")
-    fails(train(run, root, tmp_path / "precious"), "precious: already there; name a new folder with --out")
+    fails(
+        train(run, root, tmp_path / "precious"),
+        "precious: is there already, and no result shall be lost; name a new folder with --out",
+    )
     assert (tmp_path / "precious").read_text() == "work of weeks"

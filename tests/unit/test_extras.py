@@ -10,7 +10,8 @@ import pytest
 from bookfiles import ROOT
 from packaging.requirements import Requirement
 
-from pmf_minimal.errors import DataError, extra
+from pmf_minimal.datasets.extras import extra
+from pmf_minimal.errors import DataError
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]

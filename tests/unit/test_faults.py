@@ -15,7 +15,7 @@ from pmf_minimal.datasets.emoji import logos, pictures
 from pmf_minimal.datasets.faults import FOREIGN, MISSING, NOISY, SWAPPED, WHOLE, corrupt
 from pmf_minimal.errors import DataError
 from pmf_minimal.relevance import best_match
-from pmf_minimal.training import fit
+from pmf_minimal.runs.run import fit
 
 ALL = dict(missing=0.1, foreign=0.2, swapped=0.3, noisy=0.15)
 
@@ -222,7 +222,7 @@ def test_shares_can_be_named():
 
 def test_the_oracle_freezes_what_is_not_relevant(emoji):
     spoilt = corrupt(emoji, "image", **ALL).split(0)
-    run = fit(spoilt, tiny(scoring="oracle", batch_size=500, epochs=2), device="cpu", progress=False)
+    run = fit(spoilt, tiny(scorer="oracle", batch_size=500, epochs=2), device="cpu", progress=False)
     for m in spoilt.modalities:
         assert run.model.active[m].equal(spoilt.relevant[m]), m
         assert run.model.relevance[m].equal(spoilt.relevant[m].float())

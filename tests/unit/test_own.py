@@ -3,6 +3,8 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -17,9 +19,13 @@ from pmf_minimal.cli.main import main
 from pmf_minimal.config import PMFConfig
 from pmf_minimal.errors import DataError
 from pmf_minimal.graphs import GraphPair
+from pmf_minimal.matching import MATCHERS
 from pmf_minimal.own import rdf, tables
+from pmf_minimal.own.alignment import wilson
+from pmf_minimal.runs.folder import fingerprint, image_projection
 from pmf_minimal.runs.run import fit
 from pmf_minimal.scale.blockwise import Similarities
+from pmf_minimal.training import Training
 
 LABEL = "<http://www.w3.org/2000/01/rdf-schema#label>"
 
@@ -164,14 +170,68 @@ def test_features_are_no_pickle(tmp_path):
 
 
 def test_wilson():
-    assert own.wilson(0, 0) == (0.0, 1.0)
-    assert np.allclose(own.wilson(9, 10), (0.596, 0.982), atol=1e-3)  # Newcombe 1998's formula
+    assert wilson(0, 0) == (0.0, 1.0)
+    assert np.allclose(wilson(9, 10), (0.596, 0.982), atol=1e-3)  # Newcombe 1998's formula
 
 
 def test_only_what_compares_by_evidence():
     run = fit(random_pair(), tiny(), progress=False)
-    with pytest.raises(DataError, match="fusion='evidence'"):
+    with pytest.raises(DataError, match="train with model=pmf and fusion=evidence"):
         own.Alignment(run)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"fusion": "keep"}, "train with model=pmf and fusion=evidence"),
+        ({"model": "eva"}, "train with model=pmf and fusion=evidence"),
+        ({"matching": "approximate"}, "matching=approximate looks for large dot products"),
+        ({"lr": -1}, "lr=-1: must be between 0"),
+    ],
+)
+def test_what_cannot_be_aligned_is_not_trained(monkeypatch, changes, says):
+    monkeypatch.setattr(Training, "step", lambda self: pytest.fail("trained"))
+    seeds = [(f"a{i}", f"b{i}") for i in range(12)]
+    with pytest.raises(ValueError, match=says):
+        own.align(side_tables("a"), side_tables("b"), seeds, progress=False, **changes)
+
+
+@pytest.fixture(scope="module")
+def by_evidence():
+    """A run on thirty pairs, of which none is left for testing."""
+    graphs, config = random_pair(), tiny(fusion="evidence", scoring="off", freezing="off", epochs=4)
+    return fit(own.split_for_application(graphs, 0, 0.3), config, "cpu", progress=False)
+
+
+@pytest.mark.parametrize("how", ["greedy", "optimal", "mutual", "row", "greedy_in_order", "sinkhorn"])
+def test_the_matcher_is_the_one_that_is_asked_for(by_evidence, how):
+    run = replace(by_evidence, graphs=by_evidence.graphs.with_split(*by_evidence.graphs.pairs.split([5, 5, 20])))
+    run.config = run.config.replace(matching=how)
+    alignment = own.Alignment(run)
+    free = torch.ones(30, dtype=torch.bool), torch.ones(33, dtype=torch.bool)
+    for pair in run.graphs.pairs[:10] - torch.tensor([0, 30]):
+        for mask, k in zip(free, pair, strict=True):
+            mask[k] = False
+    rows, columns = (mask.nonzero().ravel() for mask in free)
+    i, j = MATCHERS[how](alignment.score.subset(rows, columns).dense).T
+    new = alignment.matches.query("not known")
+    expected = set(zip(rows[i].tolist(), (columns[j] + 30).tolist(), strict=True))
+    assert set(zip(new["left"], new["right"], strict=True)) == expected
+
+
+def test_no_match_for_a_validation_pair_is_no_estimate(by_evidence, tmp_path):
+    """All right entities are blank nodes, which nothing is matched with: nothing can be said, and nothing is lost."""
+    run = replace(by_evidence, graphs=by_evidence.graphs.with_split(*by_evidence.graphs.pairs.split([20, 10, 0])))
+    run.graphs.uris = [f"_:b{i}" if i >= 30 else uri for i, uri in enumerate(run.graphs.uris)]
+    alignment = own.Alignment(run)
+    assert len(alignment.thresholds) == 0 and {"threshold", "precision", "precision_low"} <= set(alignment.thresholds)
+    assert (
+        alignment.matches["known"].all() and len(alignment.kept) == 30 and alignment.matches["precision"].isna().all()
+    )
+    assert len(alignment.at_precision(0.0)) == 30
+    alignment.save(tmp_path / "run")
+    assert len(pd.read_csv(tmp_path / "run" / "matches.csv")) == 30
+    assert list(pd.read_csv(tmp_path / "run" / "thresholds.csv")) == list(alignment.thresholds)
 
 
 def write(folder, things=100, alone=30):
@@ -308,9 +368,9 @@ def test_other_values_are_other_graphs():
     x = torch.randn(24, 8, generator=torch.Generator().manual_seed(0))
     nearly, other = x + 1e-6, x.clone()
     other[5] = -other[5]
-    assert own.fingerprint(graphs_with(text=x)) != own.fingerprint(graphs_with(text=nearly))
-    assert own.fingerprint(graphs_with(image=x)) == own.fingerprint(graphs_with(image=other))
-    places = [own.image_projection(graphs_with(image=v)) for v in (x, nearly, other)]
+    assert fingerprint(graphs_with(text=x)) != fingerprint(graphs_with(text=nearly))
+    assert fingerprint(graphs_with(image=x)) == fingerprint(graphs_with(image=other))
+    places = [image_projection(graphs_with(image=v)) for v in (x, nearly, other)]
     assert np.allclose(places[0], places[1], rtol=0, atol=1e-3)
     assert (np.abs(places[0] - places[2]) > 1e-3).nonzero()[0].tolist() == [5]
 
@@ -318,6 +378,7 @@ def test_other_values_are_other_graphs():
 def test_alarms_of_both_sides():
     """By hand: a seed (0, 0), validation pairs (1, 1) and (3, 3), number 2 is alone on each side."""
     alignment = object.__new__(own.Alignment)
+    alignment.run = SimpleNamespace(config=tiny(matching="greedy"))
     score = torch.tensor([[0.9, 0, 0, 0], [0, 0.8, 0.5, 0], [0, 0.7, 0.6, 0], [0, 0, 0, 0.2]])
     alignment.score = Similarities(score, torch.eye(4), "dot")
     alignment.free = [torch.ones(4, dtype=torch.bool)] * 2
@@ -338,7 +399,7 @@ def test_alarms_of_both_sides():
 def test_where_nothing_can_be_written_nothing_is_trained(tmp_path, monkeypatch, place, reason):
     write(tmp_path)
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr("pmf_minimal.training.fit", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr("pmf_minimal.runs.run.fit", lambda *_: pytest.fail("trained"))
     graphs = tmp_path / "0.nt", tmp_path / "1.nt"
     for words in (
         ["align", *graphs, "--seeds", tmp_path / "seeds.csv"],
@@ -346,7 +407,7 @@ def test_where_nothing_can_be_written_nothing_is_trained(tmp_path, monkeypatch, 
         ["train", "emoji/fr_en"],
     ):
         code, said = inside(*words, "--out", tmp_path / place)
-        assert code == 2 and reason in said and "name another with --out" in said, said
+        assert code == 2 and reason in said and "name a new folder with --out" in said, said
 
 
 def folders(base, **files):

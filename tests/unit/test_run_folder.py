@@ -17,7 +17,7 @@ from pmf_minimal.errors import DamagedFile, MissingFile, NotWritable, OtherRun
 from pmf_minimal.own import Alignment
 from pmf_minimal.runs import files, folder
 from pmf_minimal.runs.run import fit, load_run
-from pmf_minimal.runs.settings import FORMAT
+from pmf_minimal.scale.settings import FORMAT
 
 EVIDENCE = dict(scoring="off", freezing="off", fusion="evidence")
 

@@ -133,6 +133,19 @@ def test_batches_are_halved_until_they_fit(monkeypatch):
     assert found == config.replace(batch_size=10, accumulation=4)
 
 
+def test_free_memory_decides_nothing_unless_it_is_asked(monkeypatch):
+    """One random seed, one result, whatever else runs on the machine."""
+    graphs, config = random_pair(60).split(0), tiny(batch_size=20, cross_modality="off", epochs=2)
+    plenty = fit(graphs, config, "cpu", progress=False)
+    monkeypatch.setattr(memory, "free_bytes", lambda device="cpu": 2 * 4 * 3 * 5 * 10**2)
+    little = fit(graphs, config, "cpu", progress=False)
+    assert little.config == plenty.config == config and little.history.equals(plenty.history)
+    with pytest.warns(UserWarning, match="batch_size=10, accumulation=2"):
+        asked = fit(graphs, config, "cpu", progress=False, fit_memory=True)
+    assert asked.config == config.replace(batch_size=10, accumulation=2)
+    assert not asked.history["loss"].equals(plenty.history["loss"])
+
+
 def test_what_does_not_fit_after_all_is_halved_too(monkeypatch):
     """As a GPU reports it: in the middle of a step."""
     honest = Training._train
@@ -185,6 +198,22 @@ def test_matching_through_an_index(near_twins):
 def test_greedy_among_candidates_by_hand():
     pairs = torch.tensor([[0, 0], [0, 1], [1, 0], [2, 0]])
     assert approximate.greedy(pairs, torch.tensor([0.5, 0.4, 0.9, 0.8])).tolist() == [[0, 1], [1, 0]]
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"matching": "approximate", "fusion": "evidence", "scoring": "off"}, "matching=approximate looks for"),
+        ({"matching": "approximate", "similarity": "euclidean"}, "set similarity=cosine or dot"),
+        ({"matching": "optimal"}, "optimal matching of 15 to 15 entities .* set matching=greedy"),
+        ({"matching": "sinkhorn"}, "sinkhorn matching of 15 to 15"),
+    ],
+)
+def test_what_no_matcher_can_do_is_said_before_training(monkeypatch, changes, says):
+    monkeypatch.setattr(Training, "step", lambda self: pytest.fail("trained"))
+    monkeypatch.setattr(memory, "free_bytes", lambda device="cpu": 20 * 10.0**2)
+    with pytest.raises(DataError, match=says):
+        fit(random_pair(), tiny(**changes), "cpu", progress=False)
 
 
 def test_what_an_index_cannot_do_is_said(monkeypatch):

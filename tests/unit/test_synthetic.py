@@ -5,7 +5,6 @@ import sys
 
 import pytest
 import torch
-from pmf_minimal.evaluation import evaluate
 from scipy.stats import spearmanr
 
 from pmf_minimal.config import PRESETS
@@ -13,7 +12,7 @@ from pmf_minimal.datasets import load
 from pmf_minimal.datasets.faults import SWAPPED
 from pmf_minimal.datasets.synthetic import BLUR, generate
 from pmf_minimal.relevance import best_match
-from pmf_minimal.training import fit
+from pmf_minimal.runs.run import fit
 
 
 def test_sizes_are_those_asked_for():
@@ -101,8 +100,7 @@ def test_each_modality_helps_and_all_together_help_more():
     for modalities in (("structure",), ("image",), ("structure", "relation", "attribute", "image")):
         config = PRESETS["quick"].replace(modalities=modalities, scoring="off", dim=64)
         run = fit(graphs, config, device="cpu", progress=False)
-        table = evaluate(run.model, run.graphs, run.graphs.test, config, only="joint")
-        hits[modalities] = table["Hits@1"].mean()
+        hits[modalities] = run.evaluate().loc["joint"]["Hits@1"].mean()
     structure, image, joint = hits.values()
     chance = 1 / len(run.graphs.test)
     assert min(structure, image) > 5 * chance and joint > max(structure, image)

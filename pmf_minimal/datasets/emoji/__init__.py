@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pmf_minimal.datasets import faults
-from pmf_minimal.errors import DataError, extra
+from pmf_minimal.datasets.extras import extra
+from pmf_minimal.errors import DataError
 from pmf_minimal.graphs import GraphPair
 
 if TYPE_CHECKING:

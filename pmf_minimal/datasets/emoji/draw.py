@@ -17,8 +17,8 @@ from tqdm import tqdm
 
 from pmf_minimal.datasets.emoji import TILE
 from pmf_minimal.datasets.emoji.facts import plain
+from pmf_minimal.datasets.extras import extra
 from pmf_minimal.datasets.vision import efficientnet, embed
-from pmf_minimal.errors import extra
 
 with extra("build"):
     import resvg_py
