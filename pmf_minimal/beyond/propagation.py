@@ -1,8 +1,8 @@
-"""Alignment without training: the seeds' names are sent along the edges (beyond the paper).
+"""Alignment without training: random vectors of the seeds are sent along the triples (beyond the paper).
 
-After Mao et al., LightEA: A scalable, robust, and interpretable entity alignment framework via three-view label propagation (EMNLP 2022),
-sections 4.1 to 4.3, in our own words. Every seed pair gets a random vector, the same for both of its entities. An entity is then known
-by the seeds around it, by the relations that lead to them, and by both together.
+The idea is that of Mao et al., LightEA: A scalable, robust, and interpretable entity alignment framework via three-view label propagation
+(EMNLP 2022); the formula is our own. Every seed pair gets a random vector, the same for both of its entities. An entity is then described
+by the seeds around it and by the relations that lead to them.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from pmf_minimal.graphs import GraphPair
 from pmf_minimal.scale import sparse_matching
 from pmf_minimal.scale.blockwise import Similarities
 
-#: Columns that are computed together. Work memory is (hops + 3) N x CHUNK numbers whatever the dimension.
+#: Columns that are computed together; work memory is a few times N x CHUNK numbers, whatever the dimension.
 CHUNK = 256
-#: What an entity's own seed counts, what one hop away, what two hops away.
+#: What an entity's own seed counts, the seeds one hop away, and those two hops away.
 WEIGHTS = (1.0, 1.0, 0.5)
-#: Candidates of each entity, and neighbours of CSLS, when pairs are found between rounds.
-CANDIDATES, CSLS_K = 50, 10
+#: Between two rounds: candidates of each entity, and temperature and rounds of Sinkhorn on them.
+CANDIDATES, TEMPERATURE, SINKHORN_ROUNDS = 50, 0.03, 10
 
 
 class Edges:
@@ -82,7 +82,7 @@ def propagate(
         graphs: only its triples are used.
         seeds: int64 ``[P, 2]``, rows of known pairs, left and right.
         dim: D, columns of the result; the error of the estimate falls with its square root.
-        hops: how far the seeds are sent before the last product sends them one further.
+        weights: w_0, w_1, …, of the seeds at so many hops from t; the product sends them one hop further.
         seed: random seed; with the same one the same features, up to rounding in any order of the entities.
 
     Returns:
@@ -113,8 +113,9 @@ def align_by_propagation(
 ) -> tuple[Tensor, pd.DataFrame]:
     """:func:`propagate` again and again, with pairs that it finds by itself as additional seeds.
 
-    After each round but the last, the entities that are in no seed and in no validation pair are matched. Those that are each other's best
-    by CSLS and by Sinkhorn, both on their best candidates, join the seeds of the next round only: each round looks for them afresh.
+    After each round but the last, the entities that are in no seed and in no validation pair are matched. Those that are each other's
+    best by Sinkhorn on their best candidates join the seeds of the next round only: each round looks for them afresh, so that a wrong pair
+    can be dropped again. Entities without counterpart are matched like all others.
 
     Args:
         graphs: its triples are used, and ``valid`` if it is split, in order to leave those entities alone.
@@ -149,7 +150,7 @@ def _own_pairs(graphs: GraphPair, seeds: Tensor, features: Tensor) -> Tensor:
     if not (len(left) and len(right)):
         return seeds[:0]
     candidates = sparse_matching.k_best(Similarities(features[left], features[right], kind="dot"), CANDIDATES)
-    found = sparse_matching.mutual(sparse_matching.csls(candidates, CSLS_K)).to(rows.device)
+    found = sparse_matching.mutual(sparse_matching.sinkhorn(candidates, TEMPERATURE, SINKHORN_ROUNDS)).to(rows.device)
     return torch.stack([left[found[:, 0]], right[found[:, 1]]], dim=1)
 
 

@@ -72,7 +72,7 @@ def csls(candidates: csr_array, k: int) -> csr_array:
 def sinkhorn(candidates: csr_array, temperature: float = 0.05, rounds: int = 20) -> csr_array:
     """Soft one-to-one matching of the stored scores; all others count as impossible. The dense one is :func:`matching.sinkhorn`.
 
-    Source: Cuturi, Sinkhorn distances (NeurIPS 2013); on candidates as in Mao et al., LightEA (EMNLP 2022), section 4.4.
+    Source: Cuturi, Sinkhorn distances (NeurIPS 2013); on the best candidates as in Mao et al., LightEA (EMNLP 2022).
 
     Args:
         candidates: sparse float ``[n, n']`` of :func:`k_best`.
@@ -119,8 +119,8 @@ def best_of_each_row(candidates: csr_array) -> Tensor:
 def count_better_and_tied(candidates: csr_array, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
     """:func:`metrics.count_better_and_tied` of the given pairs, int64 ``[P]`` each.
 
-    Scores are tied if they differ by less than a millionth of their size, since Sinkhorn makes small ones. A counterpart that is not among a row's candidates comes after all n' columns, so that no Hits@k
-    counts it.
+    Scores are tied if they differ by less than a millionth of their size, since those of Sinkhorn can be small. A counterpart that is not
+    among a row's candidates comes after all n' columns, so that no Hits@k counts it.
     """
     n_columns = candidates.shape[1]
     better, tied = torch.full_like(rows, n_columns), torch.ones_like(rows)
