@@ -1,0 +1,206 @@
+"""Alignment without training: random vectors of the seeds are sent along the triples (beyond the paper).
+
+The idea is that of Mao et al., LightEA: A scalable, robust, and interpretable entity alignment framework via three-view label propagation
+(EMNLP 2022); the formula is our own. Every seed pair gets a random vector, the same for both of its entities. An entity is then described
+by the seeds around it and by the relations that lead to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.sparse import csr_array
+from torch import Tensor
+
+from pmf_minimal.errors import DataError
+from pmf_minimal.graphs import GraphPair
+from pmf_minimal.scale import sparse_matching
+from pmf_minimal.scale.blockwise import Similarities
+
+#: Columns that are computed together; work memory is a few times N x CHUNK numbers, whatever the dimension.
+CHUNK = 256
+#: What an entity's own seed counts, the seeds one hop away, and those two hops away.
+WEIGHTS = (1.0, 1.0, 0.5)
+#: Between two rounds: candidates of each entity, and temperature and rounds of Sinkhorn on them.
+CANDIDATES, TEMPERATURE, SINKHORN_ROUNDS = 50, 0.03, 10
+
+
+class Edges:
+    """Every triple in both directions, as sparse matrices that send messages.
+
+    Attributes:
+        starts: int64 ``[N + 1]``, where the edges that reach each entity start; edges are sorted by it.
+        senders: int64 ``[2 T]``, the entity at the other end.
+        relations: int64 ``[2 T]``, relation r, or r + R where the sender is the head; ``n_relations`` is 2 R.
+        neighbours: sparse float32 ``[N, N]``, sums over neighbours, each divided by the square root of its degree.
+        tails: sparse float32 ``[2 R, N]``, sums over a relation's senders.
+    """
+
+    def __init__(self, graphs: GraphPair):
+        (head, tail), kind = graphs.edge_index.cpu().numpy(), graphs.edge_type.cpu().numpy()
+        n, n_kinds = graphs.num_nodes, int(kind.max()) + 1 if len(kind) else 0
+        receivers, kinds = np.concatenate([head, tail]), np.concatenate([kind, kind + n_kinds])
+        order = np.argsort(receivers, kind="stable")
+        self.starts = np.searchsorted(receivers[order], np.arange(n + 1))
+        self.senders, self.relations = np.concatenate([tail, head])[order], kinds[order]
+        self.n_relations = 2 * n_kinds
+        degree = np.diff(self.starts).astype(np.float32)
+        self.neighbours = self.matrix(1 / np.sqrt(degree[self.senders]))
+        ones = np.ones(len(order), dtype=np.float32)
+        self.tails = csr_array((ones, (self.relations, self.senders)), shape=(self.n_relations, n))
+
+    def matrix(self, values: np.ndarray) -> csr_array:
+        """Sparse ``[N, N]``, receivers by senders, with a value for every edge."""
+        n = len(self.starts) - 1
+        return csr_array((values, self.senders, self.starts), shape=(n, n))
+
+
+def propagate(
+    graphs: GraphPair, seeds: Tensor, *, dim: int = 2048, weights: Sequence[float] = WEIGHTS, seed: int = 0
+) -> Tensor:
+    """Features of all entities that a cosine compares, from seeds and triples alone.
+
+        x_0(i) = v_p for both entities of seed pair p, zero for all others
+        x_k(h) = normalise( sum of x_{k-1}(t) / sqrt(degree of t) over the triples (h, r, t) )
+        y(r)   = normalise( sum of x_0(t) over the triples (·, r, t) )
+        z(h)   = normalise( sum of Y(r) * X(t) over the triples (h, r, t) )
+
+    Every triple counts in both directions; the other one is (t, r⁻¹, h). X is the sum of all x_k by their weights, each with random
+    signs, so that X(t) · X(t') estimates the sum of w_k² x_k(t) · x_k(t'). Likewise Y(r) is the sum of y(r) and y(r⁻¹). Its columns are
+    shifted by one, which makes them independent of those of X, and so z(h) · z(h') estimates, up to the lengths,
+
+        sum over the triples (h, r, t) and (h', r', t') of ( Y(r) · Y(r') ) ( X(t) · X(t') )
+
+    which is large if both entities have like neighbours by like relations. The product is that of Kar and Karnick, Random feature maps
+    for dot product kernels (AISTATS 2012); LightEA multiplies out a part of all pairs of columns instead. Time and memory grow with the
+    number of triples and of entities times ``dim``; the work needs ``CHUNK`` columns at a time.
+
+    Args:
+        graphs: only its triples are used.
+        seeds: int64 ``[P, 2]``, rows of known pairs, left and right.
+        dim: D, columns of the result; the error of the estimate falls with its square root.
+        weights: w_0, w_1, …, of the seeds at so many hops from t; the product sends them one hop further.
+        seed: random seed; with the same one the same features, up to rounding in any order of the entities.
+
+    Returns:
+        float32 ``[N, D]`` with rows of length 1; zero where no seed is near enough.
+
+    Raises:
+        DataError: there are no seeds, or they are not rows of the left and the right graph.
+    """
+    _check(graphs, seeds)
+    edges, generator = Edges(graphs), np.random.default_rng(seed)
+    pairs = seeds.cpu().numpy()
+    out = torch.empty(graphs.num_nodes, dim)
+    for start in range(0, dim, CHUNK):
+        width = min(CHUNK, dim - start)
+        x, y = _views(edges, pairs, width, weights, generator)
+        out[:, start : start + width] = torch.from_numpy(_bind(edges, x, y)).T
+    return torch.nn.functional.normalize(out, out=out).to(graphs.edge_index.device)
+
+
+def align_by_propagation(
+    graphs: GraphPair,
+    seeds: Tensor,
+    *,
+    rounds: int = 3,
+    dim: int = 2048,
+    weights: Sequence[float] = WEIGHTS,
+    seed: int = 0,
+) -> tuple[Tensor, pd.DataFrame]:
+    """:func:`propagate` again and again, with pairs that it finds by itself as additional seeds.
+
+    After each round but the last, the entities that are in no seed and in no validation pair are matched. Those that are each other's
+    best by Sinkhorn on their best candidates join the seeds of the next round only: each round looks for them afresh, so that a wrong pair
+    can be dropped again. Entities without counterpart are matched like all others.
+
+    Args:
+        graphs: its triples are used, and ``valid`` if it is split, in order to leave those entities alone.
+        seeds: int64 ``[P, 2]``, rows of known pairs.
+        rounds: how often features are computed; 1 is a single :func:`propagate`.
+        dim, weights, seed: as for :func:`propagate`.
+
+    Returns:
+        float32 ``[N, dim]``, features of the last round; and for every round its ``seeds``, and the ``pairs`` that it found.
+
+    Raises:
+        DataError: as :func:`propagate`, or there are fewer rounds than one.
+    """
+    if rounds < 1:
+        raise DataError(f"{graphs.name}: propagation in {rounds} rounds computes nothing; ask for at least 1")
+    own, history = seeds[:0], []
+    for number in range(1, rounds + 1):
+        known = torch.cat([seeds, own])
+        features = propagate(graphs, known, dim=dim, weights=weights, seed=seed)
+        own = _own_pairs(graphs, seeds, features) if number < rounds else own[:0]
+        history.append({"round": number, "seeds": len(known), "pairs": len(own)})
+    return features, pd.DataFrame(history).set_index("round")
+
+
+def _own_pairs(graphs: GraphPair, seeds: Tensor, features: Tensor) -> Tensor:
+    """int64 ``[P, 2]``: pairs of unknown entities that are each other's best."""
+    free = (features != 0).any(dim=1)
+    for pairs in (seeds, graphs.get("valid", seeds[:0])):
+        free[pairs.ravel()] = False
+    rows = free.nonzero().ravel()
+    left, right = rows[rows < graphs.n_left], rows[rows >= graphs.n_left]
+    if not (len(left) and len(right)):
+        return seeds[:0]
+    candidates = sparse_matching.k_best(Similarities(features[left], features[right], kind="dot"), CANDIDATES)
+    found = sparse_matching.mutual(sparse_matching.sinkhorn(candidates, TEMPERATURE, SINKHORN_ROUNDS)).to(rows.device)
+    return torch.stack([left[found[:, 0]], right[found[:, 1]]], dim=1)
+
+
+def _views(
+    edges: Edges, seeds: np.ndarray, width: int, weights: Sequence[float], generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """X, float32 ``[width, N]``, and Y, float32 ``[width, 2 R]``, not yet shifted."""
+    x = np.zeros((len(edges.starts) - 1, width), dtype=np.float32)
+    vectors = _signs(generator, len(seeds), width)
+    for side in seeds.T:
+        np.add.at(x, side, vectors)
+    x = _normalise(x)
+    y = _normalise(edges.tails @ x)
+    all_x = np.zeros((width, len(x)), dtype=np.float32)
+    for hop, weight in enumerate(weights):
+        if hop:
+            x = _normalise(edges.neighbours @ x)
+        all_x += (x * _signs(generator, width) * np.float32(weight)).T
+    inverse = np.roll(y, edges.n_relations // 2, axis=0)
+    return all_x, (y + inverse * _signs(generator, width)).T
+
+
+def _bind(edges: Edges, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """float32 ``[width, N]``: sums of Y(r) * X(t), a column at a time; all at once would need a number for every edge and column."""
+    out = np.empty_like(x)
+    for column in range(len(x)):
+        out[column] = edges.matrix(y[column - 1][edges.relations]) @ x[column]
+    return out
+
+
+def _signs(generator: np.random.Generator, *shape: int) -> np.ndarray:
+    """float32, -1 or 1 at random."""
+    return generator.integers(0, 2, shape, dtype=np.int8).astype(np.float32) * 2 - 1
+
+
+def _normalise(x: np.ndarray) -> np.ndarray:
+    """Rows of length 1, in place; zero rows stay zero."""
+    x /= np.maximum(np.sqrt(np.einsum("ij,ij->i", x, x)), np.float32(1e-9))[:, None]
+    return x
+
+
+def _check(graphs: GraphPair, seeds: Tensor) -> None:
+    if seeds.ndim != 2 or seeds.shape[1] != 2 or not len(seeds):
+        raise DataError(
+            f"{graphs.name}: propagation starts from seeds, rows of pairs [P, 2], and got {list(seeds.shape)}; give at least one pair"
+        )
+    left, right = seeds.T
+    wrong = (left < 0) | (left >= graphs.n_left) | (right < graphs.n_left) | (right >= graphs.num_nodes)
+    if wrong.any():
+        raise DataError(
+            f"{graphs.name}: seed {seeds[wrong][0].tolist()} does not name a row of the left graph (0 to {graphs.n_left - 1}) and one of the "
+            f"right graph ({graphs.n_left} to {graphs.num_nodes - 1}); give row numbers, not ids of the files"
+        )

@@ -1,0 +1,185 @@
+"""Alignment without training: what the features estimate, and what the rounds add."""
+
+import numpy as np
+import pytest
+import torch
+from toys import pair_of_graphs
+
+from pmf_minimal.beyond import propagation
+from pmf_minimal.beyond.propagation import Edges, align_by_propagation, propagate
+from pmf_minimal.errors import DataError
+
+
+def twins(n=80, triples=320, seed=0, order=None, missing=0.0):
+    """A random graph with four relations, twice, i and i + n the same.
+
+    ``order`` gives both graphs' entities other rows; ``missing`` is the share of triples that each graph lacks.
+    """
+    g = np.random.default_rng(seed)
+    edges = np.stack([g.integers(0, n, triples), g.integers(0, 4, triples), g.integers(0, n, triples)], axis=1)
+    left, right = (edges[g.random(triples) >= missing] for _ in range(2))
+    edges = np.concatenate([left, right + [n, 4, n]])
+    order = np.arange(2 * n) if order is None else order
+    edges[:, [0, 2]] = order[edges[:, [0, 2]]]
+    pairs = np.stack([order[:n], order[n:]], axis=1)
+    return pair_of_graphs(n, n, edges.tolist(), {}, {}, pairs.tolist())
+
+
+def chain():
+    """0 → 1 → 2 → 3 → 4 → 5 by one relation, and the same from 6 to 11 by another."""
+    edges = [(i + 6 * side, side, i + 1 + 6 * side) for side in (0, 1) for i in range(5)]
+    return pair_of_graphs(6, 6, edges, {}, {}, [(i, i + 6) for i in range(6)])
+
+
+def hits(features, graphs, pairs):
+    rows = features[: graphs.n_left] @ features[graphs.n_left :].T
+    best = rows[pairs[:, 0]].argmax(dim=1) + graphs.n_left
+    return float((best == pairs[:, 1]).float().mean())
+
+
+def test_a_chain_by_hand():
+    """Seeds 0 and 2, no hop before the product: X is v_0 at 0 and v_2 at 2.
+
+    The relation's tails have y(r) = v_2, its heads y(r⁻¹) = (v_0 + v_2) / sqrt 2. So Y(r)·Y(r) = Y(r⁻¹)·Y(r⁻¹) = 2 and Y(r)·Y(r⁻¹) = sqrt 2.
+    z(1) = Y(r⁻¹) * v_0 + Y(r) * v_2 has squared length 4, z(3) = Y(r⁻¹) * v_2 has 2, and z(1)·z(3) = sqrt 2: their cosine is 1/2.
+    """
+    graphs = chain()
+    z = propagate(graphs, graphs.pairs[[0, 2]], dim=16384, weights=(1.0,))
+    cosine = z @ z.T
+    assert cosine[1, 3] == pytest.approx(0.5, abs=0.03)
+    assert cosine[1, 9] == pytest.approx(0.5, abs=0.03)
+    torch.testing.assert_close(cosine.diagonal(6)[[1, 3]], torch.ones(2))
+    # 0 has only the neighbour 1, 2 has 1 and 3, and 5 has 4: none of these is a seed.
+    assert (z[[0, 2, 4, 5]].norm(dim=1) == torch.tensor([0.0, 0.0, 0.0, 0.0])).all()
+
+
+def test_the_formula_with_exact_vectors():
+    """Against plain loops, where every seed has an axis of its own and products are multiplied out."""
+    graphs = twins(n=20, triples=50)
+    seeds, weights, n = graphs.pairs[:6], (1.0, 1.0, 0.5), graphs.num_nodes
+    triples = torch.cat([graphs.edge_index[:1], graphs.edge_type[None], graphs.edge_index[1:]]).T.tolist()
+    edges = [(h, r, t) for h, r, t in triples] + [(t, r + 8, h) for h, r, t in triples]
+    degree = [sum(h == i for h, _, _ in edges) for i in range(n)]
+
+    def unit(x):
+        return x / max(float(np.linalg.norm(x)), 1e-9)
+
+    x = [np.zeros((n, 6))]
+    for p, (left, right) in enumerate(seeds.tolist()):
+        x[0][left, p] = x[0][right, p] = 1
+    y = np.stack([unit(sum((x[0][t] for _, r, t in edges if r == kind), np.zeros(6))) for kind in range(16)])
+    for _ in weights[1:]:
+        sums = (sum((x[-1][t] / degree[t] ** 0.5 for h, _, t in edges if h == i), np.zeros(6)) for i in range(n))
+        x.append(np.stack([unit(s) for s in sums]))
+    all_x = np.concatenate([w * part for w, part in zip(weights, x, strict=True)], axis=1)
+    all_y = np.concatenate([y, np.roll(y, 8, axis=0)], axis=1)
+    exact = np.stack(
+        [
+            sum((np.outer(all_y[r], all_x[t]).ravel() for h, r, t in edges if h == i), np.zeros(12 * 18))
+            for i in range(n)
+        ]
+    )
+    exact = np.stack([unit(z) for z in exact])
+
+    z = propagate(graphs, seeds, dim=16384, weights=weights).numpy()
+    np.testing.assert_allclose(z @ z.T, exact @ exact.T, atol=0.06)
+
+
+def test_features_are_unit_rows_in_float32_and_depend_on_the_random_seed_only():
+    graphs = twins()
+    seeds = graphs.pairs[:20]
+    z = propagate(graphs, seeds, dim=300)
+    assert z.shape == (160, 300) and z.dtype == torch.float32
+    lengths = z.norm(dim=1)
+    assert ((lengths - 1).abs() < 1e-5).logical_or(lengths == 0).all() and (lengths > 0).sum() > 100
+    assert torch.equal(z, propagate(graphs, seeds, dim=300))
+    assert not torch.allclose(z, propagate(graphs, seeds, dim=300, seed=1))
+
+
+def test_the_order_of_entities_does_not_matter():
+    g = np.random.default_rng(3)
+    order = np.concatenate([g.permutation(80), 80 + g.permutation(80)])
+    graphs, other = twins(), twins(order=order)
+    z = propagate(graphs, graphs.pairs[:20], dim=300)
+    torch.testing.assert_close(
+        propagate(other, other.pairs[:20], dim=300)[torch.from_numpy(order)], z, atol=1e-4, rtol=0
+    )
+
+
+def test_memory_grows_with_edges_and_entities_not_with_pairs(monkeypatch):
+    """No sparse matrix stores more than an edge each way, and no array of a chunk has a number for every edge and column."""
+    largest = []
+    normalise = propagation._normalise
+    monkeypatch.setattr(propagation, "_normalise", lambda x: (largest.append(x.size), normalise(x))[1])
+    for n in (80, 160, 320):
+        graphs = twins(n=n, triples=4 * n)
+        edges = Edges(graphs)
+        for matrix in (edges.neighbours, edges.tails, edges.matrix(np.ones(16 * n))):
+            assert matrix.nnz <= 2 * graphs.edge_index.shape[1] == 16 * n
+        largest.clear()
+        propagate(graphs, graphs.pairs[:20], dim=2 * propagation.CHUNK)
+        assert max(largest) == 2 * n * propagation.CHUNK
+
+
+def test_twins_are_found_and_wrong_seeds_cost_little():
+    """A fifth of the seeds wrong loses less than a third of the hits."""
+    graphs = twins(n=300, triples=1200, missing=0.3)
+    seeds, rest = graphs.pairs[:90], graphs.pairs[90:]
+    wrong = seeds.clone()
+    wrong[:18, 1] = wrong[:18, 1].roll(1)
+    clean, dirty = (hits(propagate(graphs, s), graphs, rest) for s in (seeds, wrong))
+    assert clean > 0.6
+    assert clean > dirty > clean * 2 / 3
+
+
+def test_rounds_find_more_and_leave_validation_pairs_alone(monkeypatch):
+    graphs = twins(n=300, triples=1200, missing=0.3)
+    graphs = graphs.with_split(graphs.pairs[:60], graphs.pairs[60:75], graphs.pairs[75:])
+    used = []
+    features_of = propagation.propagate
+    monkeypatch.setattr(
+        propagation, "propagate", lambda g, seeds, **kw: (used.append(seeds), features_of(g, seeds, **kw))[1]
+    )
+    z, history = align_by_propagation(graphs, graphs.train, dim=512)
+    assert hits(z, graphs, graphs.test) > hits(features_of(graphs, graphs.train, dim=512), graphs, graphs.test) + 0.05
+    assert history.index.tolist() == [1, 2, 3]
+    assert history["seeds"].tolist() == [len(s) for s in used] and history["seeds"].iloc[0] == 60
+    assert history["pairs"].tolist() == [len(used[1]) - 60, len(used[2]) - 60, 0]
+    for seeds in used:
+        assert torch.equal(seeds[:60], graphs.train)
+        assert not torch.isin(seeds, graphs.valid).any()
+        assert len(seeds[:, 0].unique()) == len(seeds[:, 1].unique()) == len(seeds)
+    again, same_history = align_by_propagation(graphs, graphs.train, dim=512)
+    assert torch.equal(again, z) and same_history.equals(history)
+
+
+def test_one_round_is_plain_propagation():
+    graphs = twins()
+    z, history = align_by_propagation(graphs, graphs.pairs[:20], rounds=1, dim=128)
+    assert torch.equal(z, propagate(graphs, graphs.pairs[:20], dim=128)) and len(history) == 1
+
+
+def test_an_isolated_entity_has_no_features_and_finds_no_partner():
+    graphs = pair_of_graphs(3, 3, [(0, 0, 1), (3, 1, 4)], {}, {}, [(0, 3), (1, 4), (2, 5)])
+    z, history = align_by_propagation(graphs, graphs.pairs[:1], dim=64)
+    assert (z[[2, 5]] == 0).all()
+    assert history["pairs"].tolist() == [1, 1, 0]
+
+
+@pytest.mark.parametrize(
+    "seeds", [torch.zeros(0, 2, dtype=torch.long), torch.tensor([1, 2]), torch.tensor([[1, 2, 3]])]
+)
+def test_without_pairs_there_is_nothing_to_send(seeds):
+    with pytest.raises(DataError, match="give at least one pair"):
+        propagate(chain(), seeds)
+
+
+@pytest.mark.parametrize("pair", [[6, 0], [0, 5], [0, 12], [-1, 6]])
+def test_seeds_are_rows_of_left_and_right(pair):
+    with pytest.raises(DataError, match=r"seed \[.*\] does not name a row of the left graph \(0 to 5\)"):
+        propagate(chain(), torch.tensor([[1, 7], pair]))
+
+
+def test_no_rounds_is_an_error():
+    with pytest.raises(DataError, match="ask for at least 1"):
+        align_by_propagation(chain(), chain().pairs, rounds=0)
