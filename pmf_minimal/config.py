@@ -62,7 +62,9 @@ class ModelConfig:
 class TrainingConfig:
     """How the model learns (4.1, A.4)."""
 
-    train_share: float | None = None  #: share of the pairs known in advance; None takes the data set's custom (row 18)
+    train_share: float | None = (
+        None  #: share of the pairs known in advance; None: as is usual for the data set (row 18)
+    )
     valid_share: float = 0.2  #: share of those set aside for early stopping (row 16: the released code has none)
     selection: str = (
         "valid"  #: epoch chosen on ``valid`` pairs, on ``test`` pairs (row 16: optimistic) or the ``last`` one

@@ -1,4 +1,4 @@
-"""Freezing: what is irrelevant no longer learns (paper, sections 3.3.2 and 3.3.4)."""
+"""Freezing: a feature that is irrelevant no longer learns (paper, sections 3.3.2 and 3.3.4)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def threshold(scorings: int, start: float = 0.1, factor: float = 1.2, maximum: float = 0.9) -> float:
-    """Threshold delta after so many scorings, min(maximum, start · factor ** scorings): it starts low and grows (A.4)."""
+    """Threshold delta after ``scorings`` scorings, min(maximum, start · factor ** scorings): it starts low and grows (A.4)."""
     return min(maximum, start * factor**scorings)
 
 
@@ -62,15 +62,11 @@ class NoFreezing:
 
 
 class GradientFreezing(NoFreezing):
-    """Eq. (6): a frozen feature passes no gradient on."""
+    """The effect of Eq. (6): a frozen feature passes no gradient on."""
 
     def embedding(self, h: Tensor, active: Tensor) -> Tensor:
         return freeze(h, active)
 
 
-#: ``PMFConfig.freezing`` -> policy.
-FREEZING = {
-    "gradient": GradientFreezing(),
-    "row": "pmf_minimal.beyond.released:ROW_FREEZING",
-    "off": NoFreezing(),
-}
+#: ``PMFConfig.freezing`` -> what happens to a frozen feature. Which features are frozen is for :func:`active` to say.
+FREEZING = {"gradient": GradientFreezing(), "row": "pmf_minimal.beyond.released:ROW_FREEZING", "off": NoFreezing()}

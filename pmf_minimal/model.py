@@ -79,7 +79,7 @@ class EntityAligner(nn.Module):
         return self
 
     def _by_modality(self, rows) -> dict[str, Tensor]:
-        return dict(zip(self.modalities, rows, strict=True))
+        return dict(zip(self.modalities, rows, strict=True))  # rows are views: writing into one writes the buffer
 
     encoders = property(lambda self: self._by_modality(self._encoders), doc="modality -> its encoder")
     masks = property(lambda self: self._by_modality(self._masks), doc="modality -> bool [N]")
@@ -165,7 +165,7 @@ class EntityAligner(nn.Module):
 class PMF(EntityAligner):
     """Progressive modality freezing for one pair of graphs.
 
-    A DataError if scoring by an oracle has no truth to look at.
+    Raises a DataError if an oracle shall score and the truth is not known.
 
     Example:
         >>> from pmf_minimal.datasets import load

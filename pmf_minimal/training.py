@@ -20,7 +20,7 @@ from pmf_minimal.scale.schedules import SCHEDULES
 
 
 class Training:
-    """The state of a run between two epochs, and one step: an epoch."""
+    """The state of a run between two epochs; :meth:`step` trains for one epoch, which takes many gradient steps."""
 
     def __init__(self, graphs: GraphPair, config: PMFConfig):
         self.graphs, self.config = graphs, config
@@ -149,7 +149,7 @@ class Training:
         if value > self.best_value:
             self.best_value, self.best_epoch, self.stale_validations = value, self.epoch, 0
             self.best = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
-        # What is learnt changes with every scoring; only after the last one is a standstill a sign.
+        # Every scoring changes what is learnt, so a standstill means something only after the last one.
         settled = self.epoch > config.scoring_end or config.scoring == "off"
         if self.stale_validations >= config.patience and settled:
             if self.epoch < config.epochs and config.iterative_epochs:

@@ -54,7 +54,7 @@ class Run:
             pairs: int64 ``[P, 2]``; None for the test pairs.
             changes: fields of the configuration to change, such as ``candidates="all"``.
         """
-        pairs = self.graphs.test if pairs is None else pairs
+        pairs = self.model.graphs.test if pairs is None else pairs
         return evaluate_model(self.model, pairs, self.config.replace(**changes))
 
     def matches(self) -> pd.DataFrame:
@@ -63,7 +63,7 @@ class Run:
         Returns:
             left, right (rows of the entities), left_id, left_name, right_id, right_name, score, correct.
         """
-        graphs, joint = self.graphs, self.model.embed()["joint"]
+        graphs, joint = self.model.graphs, self.model.embed()["joint"]
         # In random order, or ties would go to the counterpart, which stands in the same place.
         order = torch.randperm(len(graphs.test), generator=torch.Generator().manual_seed(0)).to(joint.device)
         left, right, _, _ = candidate_rows(graphs, graphs.test, "test")
@@ -109,7 +109,8 @@ def fit(
 
     Args:
         graphs: the pair; it is split as the configuration says, unless it is split already.
-        preset: configuration, or the name of a preset.
+        preset: configuration, or the name of a preset. ``recommended`` compares pairs by evidence and freezes nothing;
+            for the paper's method take ``paper``, ``released`` or ``quick``.
         device: ``auto``, ``cpu`` or ``cuda``.
         progress: show a progress bar.
         checkpoint: folder in which the state is kept after every validation. The same call goes on from there.
