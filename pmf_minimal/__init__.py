@@ -8,9 +8,9 @@
 import os
 from importlib import import_module
 
-# OpenMP threads that wait actively take each other's cores. It has to be said before PyTorch is loaded.
+# Before PyTorch is loaded: OpenMP threads that wait actively take each other's cores, and a GPU's matrix products give one
+# result per random seed only with a workspace of fixed size.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-# The GPU's matrix products give one result per random seed only with a workspace of fixed size.
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 __version__ = "0.1.0"
@@ -36,3 +36,7 @@ def __getattr__(name: str):
     if name not in _PLACE:
         raise AttributeError(f"module 'pmf_minimal' has no attribute {name!r}")
     return getattr(import_module(_PLACE[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

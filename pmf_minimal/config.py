@@ -175,7 +175,7 @@ PRESETS["quick"] = PRESETS["paper"].replace(
     dim=128, relation_counts=True, fusion="keep", threshold_grows=("image",), threshold_max=0.7, scoring_start=5,
     scoring_end=20, cross_modality="off", lr=5e-3, epochs=40, evaluate_every=5,
 )  # fmt: skip
-# Of eight settings the best in mean validation MRR over the four emoji pairs and OpenEA EN-FR; nearly certain pairs become seeds.
+# The best of eight settings in mean validation MRR over the four emoji pairs and OpenEA EN-FR.
 PRESETS["recommended"] = PRESETS["paper"].replace(
     relation_counts=True, scoring="off", freezing="off", fusion="evidence", cross_modality="off", symmetric="separate",
     csls_rounds=1, batch_size=1000, lr=5e-3, epochs=60, evaluate_every=5, iterative_epochs=30, patience=10,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -44,7 +45,7 @@ def run(
     if where.type == "cpu":
         tune_malloc()
     keeper = None if checkpoint is None else checkpoints.Keeper(checkpoint, config, graphs)
-    graphs = graphs.to(where)
+    graphs = copy.copy(graphs).to(where)  # the caller keeps theirs where they are
     training = keeper.resume(training_class, graphs) if keeper else None
     if training is None:
         training = training_class(graphs, memory.shrink_batch(config, graphs, where) if fit_memory else config)

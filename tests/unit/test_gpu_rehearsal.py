@@ -86,11 +86,10 @@ def test_switches(graphs, on_gpu, changes):
     use(on_gpu(graphs, pmf.PRESETS["paper"].replace(**SMALL | changes)))
 
 
-@pytest.mark.parametrize("matching", pmf.MATCHERS)
+# faiss looks for neighbours on the CPU, and cannot read the pretended tensors.
+@pytest.mark.parametrize("matching", [name for name in pmf.MATCHERS if name != "approximate"])
 @pytest.mark.parametrize("cells", [2**24, 64])
 def test_matchers(graphs, on_gpu, matching, cells, monkeypatch):
-    if matching == "approximate":
-        pytest.importorskip("faiss")
     monkeypatch.setattr("pmf_minimal.scale.kernels.CELLS", cells)  # 64: a block of a few rows at a time
     use(on_gpu(graphs, pmf.PRESETS["quick"].replace(**SMALL, matching=matching)))
 
@@ -106,8 +105,9 @@ def test_checkpoint_save_and_load(graphs, on_gpu, tmp_path):
     use(on_gpu(graphs, config, checkpoint=tmp_path / "state"))  # taken up at its end
     with pretend():
         run.save(tmp_path / "run")
+        there = run.evaluate()
     again = pmf.load_run(tmp_path / "run", graphs)  # on the CPU
-    pd.testing.assert_frame_equal(again.evaluate(), run.model.to("cpu") and run.evaluate())
+    pd.testing.assert_frame_equal(again.evaluate(), there)
 
 
 def test_align_and_predict(on_gpu, tmp_path):

@@ -4,6 +4,7 @@ import builtins
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,9 @@ def star_and_path():
 
 def around(graph, rows, fanout, hops, generator):
     """Entities drawn, and the edges among them as positions in that list."""
-    return sample_neighbourhood(graph.rowptr, graph.edge_index[1], torch.tensor(rows), fanout, hops, generator)
+    return sample_neighbourhood(
+        graph.rowptr, graph.edge_index[1], torch.tensor(rows), fanout=fanout, hops=hops, generator=generator
+    )
 
 
 def test_neighbours_of_some():
@@ -100,8 +103,8 @@ def test_all_neighbours_drawn_are_all_neighbours():
     """Values and gradients of the rows asked for are those of the whole graph."""
     edges = torch.randint(40, (2, 60), generator=torch.Generator().manual_seed(1))
     whole, drawn = (
-        StructureEncoder(edges, 40, 4, torch.Generator().manual_seed(0), sampler, 50)
-        for sampler in (None, sample_neighbourhood)
+        StructureEncoder(edges, 40, 4, torch.Generator().manual_seed(0), sampler)
+        for sampler in (None, partial(sample_neighbourhood, fanout=50))
     )
     rows, weight = torch.tensor([3, 17, 31]), torch.randn(3, 4)
     results = []
