@@ -2,7 +2,6 @@
 
 >>> import pmf_minimal as pmf
 >>> run = pmf.fit(pmf.load("emoji/fr_en"), preset="quick", epochs=2, progress=False)
->>> matches = run.matches()
 """
 
 import os
