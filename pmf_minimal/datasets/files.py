@@ -33,7 +33,7 @@ def open_regular(path: Path, limit: int = MAX_TEXT, fix: str = "get it again") -
         limit: size in bytes above which it is refused.
         fix: what to do where the file is not there.
 
-    Yields:
+    Returns:
         The file and its size. A reader that asks for no more than this size ends even where the file does not.
 
     Raises:

@@ -15,6 +15,7 @@ from pmf_minimal.errors import DataError
 from pmf_minimal.own.rdf import write_same_as
 from pmf_minimal.own.setup import NO_EVIDENCE
 from pmf_minimal.runs import folder as run_folder
+from pmf_minimal.runs.files import new_folder
 from pmf_minimal.runs.run import Run
 from pmf_minimal.scale.block_matching import match
 from pmf_minimal.scale.kernels import row_slices
@@ -171,7 +172,7 @@ class Alignment:
         Raises:
             DataError: the folder is there already, or cannot be written.
         """
-        with run_folder.new_folder(Path(folder)) as part:
+        with new_folder(Path(folder)) as part:
             if model:
                 run_folder.write_model(self.run, part, precision=self.precision)
             table = self.matches.assign(kept=self.matches.index.isin(self.kept.index))

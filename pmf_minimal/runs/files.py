@@ -25,7 +25,7 @@ MARK = ".pmf-minimal"
 def new_folder(folder: Path) -> Iterator[Path]:
     """A folder that appears under its name only when all of it is written.
 
-    Yields:
+    Returns:
         The folder to write into, beside the final one. Folders that killed processes left there are removed.
 
     Raises:

@@ -16,23 +16,12 @@ from pmf_minimal.config import PMFConfig
 from pmf_minimal.datasets.escape import spreadsheet
 from pmf_minimal.errors import DamagedFile, DataError, OtherRun
 from pmf_minimal.graphs import GraphPair
-from pmf_minimal.runs.files import new_folder, read_json, read_tensors, write_json, write_tensors
+from pmf_minimal.runs.files import read_json, read_tensors, write_json, write_tensors
 from pmf_minimal.scale.settings import FORMAT, check_format
 
 if TYPE_CHECKING:
     from pmf_minimal.model import EntityAligner
     from pmf_minimal.runs.run import Run
-
-__all__ = [
-    "fingerprint",
-    "load_state",
-    "metrics_table",
-    "new_folder",
-    "read",
-    "write_metrics",
-    "write_model",
-    "write_table",
-]
 
 SPLIT = ("train", "valid", "test")
 

@@ -16,6 +16,7 @@ from pmf_minimal.graphs import GraphPair
 from pmf_minimal.model import EntityAligner
 from pmf_minimal.runs import folder as run_folder
 from pmf_minimal.runs import loop
+from pmf_minimal.runs.files import new_folder
 from pmf_minimal.scale.block_matching import check_possible, match
 from pmf_minimal.scale.comparison import comparison_class
 from pmf_minimal.scale.evaluation import candidate_rows, evaluate_model
@@ -88,7 +89,7 @@ class Run:
         Raises:
             DataError: the folder is there already, or cannot be written.
         """
-        with run_folder.new_folder(Path(folder)) as part:
+        with new_folder(Path(folder)) as part:
             run_folder.write_metrics(self, part)
             run_folder.write_table(self.matches().drop(columns=["left", "right"]), part / "matches.csv")
             run_folder.write_model(self, part)

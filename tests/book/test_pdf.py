@@ -12,7 +12,7 @@ TITLES = ["Preface", "Freezing"]
 
 
 @pytest.fixture(scope="module")
-def dense(site, tmp_path_factory):
+def whole(site, tmp_path_factory):
     """The page of all pages, without sheets in its contents."""
     path = tmp_path_factory.mktemp("pdf") / "book.html"
     path.write_text(pdf.assemble(site, {}))

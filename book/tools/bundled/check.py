@@ -28,14 +28,11 @@ CHAPTER = "00_quickstart.ipynb"
 ENOUGH = 0.3
 ALIGN = """
 import pmf_minimal
-from pmf_minimal.config import SCALES
-from pmf_minimal.datasets import load
-from pmf_minimal.evaluation import evaluate
-from pmf_minimal.training import fit
+from pmf_minimal import SCALES, fit, load
 
 run = fit(load("emoji/fr_en"), SCALES["smoke"])
 print(pmf_minimal.__file__)
-print(evaluate(run.model, run.graphs, run.graphs.test, run.config, only="joint")["Hits@1"].min())
+print(run.evaluate().loc["joint"]["Hits@1"].min())
 """
 
 
