@@ -324,7 +324,7 @@ def shipped(tmp_path):
     return graphs, table
 
 
-def test_a_shipped_split(shipped, tmp_path):
+def test_a_shipped_split(shipped, tmp_path, monkeypatch):
     graphs, table = shipped
     split = splits.shipped_split(graphs, tmp_path / "split.csv", 0, 0.2)
     assert (
@@ -344,6 +344,7 @@ def test_a_shipped_split(shipped, tmp_path):
     assert (tmp_path / "cache" / f"{name}.json").exists()
     table.iloc[::-1].to_csv(tmp_path / "split.csv", index=False)
     assert runner.key(cell, tmp_path) != name != runner.key(RunSpec("emoji/fr_en", "a", cell.config), tmp_path)
+    monkeypatch.delenv("PMF_DATA", raising=False)
     with pytest.raises(DataError, match="name it with --root"):
         runner.check([cell])
 
