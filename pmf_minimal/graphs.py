@@ -23,7 +23,7 @@ class GraphPair(Data):
         edge_index: int64 ``[2, E]``, head and tail of every triple of both graphs.
         edge_type: int64 ``[E]``, its relation, an index into ``relation_names``.
         features: modality -> float32 ``[N, d_m]``; a modality that the data lack is absent.
-        present: modality -> bool ``[N]``; False where an entity has no such feature (its row is zero).
+        masks: modality -> bool ``[N]``; False where an entity has no such feature (its row is zero).
         numbers: float32 ``[N, d_attribute]``, the number that belongs to an attribute of an entity; only in synthetic data.
         relevant: modality -> bool ``[N]``; only where the truth about features is known (synthetic or corrupted data).
         faults, donor, outside: what is wrong with corrupted features and what takes their place, see ``datasets.faults``.
@@ -74,13 +74,13 @@ class GraphPair(Data):
 
     def side(self, modality: str) -> tuple[Tensor, Tensor]:
         """Presence mask of a modality, left ``[n_left]`` and right ``[n_right]``; structure is never missing."""
-        return self.presence(modality)[: self.n_left], self.presence(modality)[self.n_left :]
+        return self.mask(modality)[: self.n_left], self.mask(modality)[self.n_left :]
 
-    def presence(self, modality: str) -> Tensor:
+    def mask(self, modality: str) -> Tensor:
         """bool ``[N]``: which entities have the modality."""
         if modality == "structure":
             return torch.ones(self.num_nodes, dtype=torch.bool, device=self.edge_index.device)
-        return self.present[modality]
+        return self.masks[modality]
 
     def summary(self) -> pd.DataFrame:
         """Counts of both graphs, one column each: entities, relations, triples, and who has which feature."""

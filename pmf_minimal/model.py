@@ -62,7 +62,7 @@ class EntityAligner(nn.Module):
         # A list, since names of modalities are free and a module's are not.
         self._encoders = nn.ModuleList(self.encoder(m) for m in self.modalities)
         self.missing, self.fusion = policy(MISSING, config.missing)(), FUSIONS[config.fusion]
-        here = torch.stack([graphs.presence(m).cpu() for m in self.modalities])
+        here = torch.stack([graphs.mask(m).cpu() for m in self.modalities])
         given = {m: graphs.features[m].cpu() for m in self.modalities if m in graphs.features}
         self.fillings = self.missing.fillings(given, dict(zip(self.modalities, here, strict=True)), self.generator)
         here = here if self.missing.masks else torch.ones_like(here)
@@ -131,7 +131,7 @@ class EntityAligner(nn.Module):
         """All embeddings for prediction: every modality, missing features as zero rows, and ``joint``."""
         h = self.encode()
         joint = self.joint(h)
-        return {m: x * self.graphs.presence(m)[:, None] for m, x in h.items()} | {"joint": joint}
+        return {m: x * self.graphs.mask(m)[:, None] for m, x in h.items()} | {"joint": joint}
 
     def pair_scores(self, left: Tensor, right: Tensor, matching: MatchingConfig) -> PairScores:
         """Scores of joint embeddings, see :class:`scale.comparison.Comparison`."""
@@ -158,7 +158,7 @@ class EntityAligner(nn.Module):
 
     def frozen_shares(self) -> dict[str, float]:
         """``frozen <modality>`` -> share of its features that are frozen, among the entities that have one."""
-        here = {m: self.graphs.presence(m) for m in self.modalities}
+        here = {m: self.graphs.mask(m) for m in self.modalities}
         return {f"frozen {m}": float((x & ~self.active[m]).sum() / x.sum().clamp(min=1)) for m, x in here.items()}
 
 
@@ -208,7 +208,7 @@ class PMF(EntityAligner):
     def score(self, thresholds: dict[str, float], generator: torch.Generator) -> None:
         """Eq. (2) to (6): measure relevance anew, given delta of each modality, and decide what is frozen from now on."""
         for m, h in self.encode().items():
-            h = self.missing.scored(h, self.graphs.presence(m))
+            h = self.missing.scored(h, self.graphs.mask(m))
             w = self.scorer(h, m, self.graphs, thresholds[m], generator)
             if not self.config.thaw:
                 w = w * self.active[m]

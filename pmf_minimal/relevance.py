@@ -48,7 +48,7 @@ def relevance(alpha: Tensor, threshold: float) -> Tensor:
     return torch.relu((alpha - threshold) / (alpha.max() - threshold))
 
 
-def score(embedding: Tensor, present: Tensor, n_left: int, threshold: float) -> Tensor:
+def score(embedding: Tensor, mask: Tensor, n_left: int, threshold: float) -> Tensor:
     """Relevance of one modality for all entities of both graphs.
 
     Eq. (2)  W_m = SCORE(G_m, G'_m)
@@ -57,7 +57,7 @@ def score(embedding: Tensor, present: Tensor, n_left: int, threshold: float) -> 
     [0, 1], without gradient. Entities without the feature are compared with nothing and score 0.
     """
     w = embedding.new_zeros(len(embedding))
-    left, right = (torch.nonzero(side).ravel() for side in (present[:n_left], present[n_left:]))
+    left, right = (torch.nonzero(side).ravel() for side in (mask[:n_left], mask[n_left:]))
     right = right + n_left
     alpha_left, alpha_right = best_match(embedding[left], embedding[right])
     w[left], w[right] = relevance(alpha_left, threshold), relevance(alpha_right, threshold)
@@ -71,7 +71,7 @@ class BestMatch:
         self, h: Tensor, modality: str, graphs: GraphPair, threshold: float, generator: torch.Generator
     ) -> Tensor:
         """Scores of one modality, float ``[N]``, from its embeddings ``[N, d]``; 0 where the feature is missing."""
-        return score(h, graphs.presence(modality), graphs.n_left, threshold)
+        return score(h, graphs.mask(modality), graphs.n_left, threshold)
 
 
 #: ``PMFConfig.candidates_in_scoring`` -> scorer.

@@ -44,10 +44,10 @@ def joint_cosines(h, weights, pairs):
     return products / (squares[left, None] * squares[None, right]).sqrt()
 
 
-def best_matches(h, present, n):
+def best_matches(h, mask, n):
     """Eq. (4); -1 where the feature is missing."""
     cosine = h[:n] @ h[n:].T
-    cosine[~present[:n]], cosine[:, ~present[n:]] = -1, -1
+    cosine[~mask[:n]], cosine[:, ~mask[n:]] = -1, -1
     return torch.cat([cosine.amax(dim=1), cosine.amax(dim=0)])
 
 
@@ -59,7 +59,7 @@ def threshold_on_a_finished_run():
         relation_counts=True, selection="last", evaluate_every=99, epochs=11, scoring="off", seed=0,
     )  # fmt: skip
     run = fit(graphs, config, "cpu", progress=False)
-    h, has = embeddings(run), {m: graphs.presence(m) for m in graphs.modalities}
+    h, has = embeddings(run), {m: graphs.mask(m) for m in graphs.modalities}
     alpha = {m: best_matches(h[m], has[m], graphs.n_left) for m in h}
     bad = has["image"] & ~graphs.relevant["image"]
 
@@ -85,7 +85,7 @@ def fusion_run():
         dim=48, scoring="off", freezing="off", fusion="none", symmetric="separate", epochs=25, seed=0
     )
     run = fit(graphs, config, "cpu", progress=False)
-    return embeddings(run), {m: graphs.presence(m).float() for m in graphs.modalities}, run.graphs.test
+    return embeddings(run), {m: graphs.mask(m).float() for m in graphs.modalities}, run.graphs.test
 
 
 def weight_of_the_picture():
@@ -127,7 +127,7 @@ def temperature():
     graphs = load("emoji/fr_en")
     i, j = next(pair for pair in graphs.pairs.tolist() if graphs.uris[pair[1]] == "en/emoji/tiger_face")
     x = normalize(graphs.features["image"].double())
-    others = [k for k in range(graphs.n_left, graphs.num_nodes) if k != j and graphs.presence("image")[k]]
+    others = [k for k in range(graphs.n_left, graphs.num_nodes) if k != j and graphs.mask("image")[k]]
     cosines = x[[j, *others]] @ x[i]
 
     def at(position):
@@ -166,7 +166,7 @@ def film():
     card = cards.read("threshold")
     config = next(cell.config for cell in cards.cells(card) if cell.variant == "δ up to 0.9").replace(seed=0)
     graphs = load("emoji/fr_en", seed=0)
-    has, n = graphs.presence("image"), graphs.n_left
+    has, n = graphs.mask("image"), graphs.n_left
     training = Training(graphs.split(0, config.train_share, config.valid_share), config)
     delta, w, epochs = None, has.float(), {}
     for epoch in range(1, config.epochs + 1):

@@ -33,14 +33,14 @@ def write(folder, files=FILES):
     return folder
 
 
-def pair_of_graphs(n_left, n_right, edges, features, present, pairs):
+def pair_of_graphs(n_left, n_right, edges, features, mask, pairs):
     """A GraphPair from plain lists and tensors; edges are (head, relation, tail) in row numbers."""
     graphs = GraphPair()
     graphs.name, graphs.seed_share = "toy/a_b", 0.5
     graphs.num_nodes, graphs.n_left = n_left + n_right, n_left
     head, kind, tail = torch.tensor(edges).T
     graphs.edge_index, graphs.edge_type = torch.stack([head, tail]), kind
-    graphs.features, graphs.present = features, present
+    graphs.features, graphs.masks = features, mask
     graphs.pairs = torch.tensor(pairs)
     graphs.source_ids = torch.arange(n_left + n_right) + 100
     graphs.uris = graphs.entity_names = [f"entity {i}" for i in range(n_left + n_right)]
@@ -59,8 +59,8 @@ def toy():
         relation[head, kind] += 1
         relation[tail, kind] += 1
     features = {"relation": relation, "image": image}
-    present = {m: (x != 0).any(dim=1) for m, x in features.items()}
-    graphs = pair_of_graphs(6, 6, edges, features, present, [(i, i + 6) for i in range(6)])
+    mask = {m: (x != 0).any(dim=1) for m, x in features.items()}
+    graphs = pair_of_graphs(6, 6, edges, features, mask, [(i, i + 6) for i in range(6)])
     return graphs.with_split(graphs.pairs[:3], graphs.pairs[3:4], graphs.pairs[4:])
 
 
@@ -72,21 +72,19 @@ def random_pair(n=30, seed=0):
     kinds = torch.randint(4, (2 * n,), generator=g)
     edges = torch.stack([left[0], kinds, left[1]], dim=1)
     edges = torch.cat([edges, edges + torch.tensor([n, 2, n])]).tolist()
-    features, present = {}, {}
+    features, mask = {}, {}
     for m, width in (("relation", 6), ("attribute", 5), ("image", 7)):
         x = torch.randn(n, width, generator=g)
         x = (x > 0).float() * (1 + (m == "relation")) if m != "image" else x
         features[m] = torch.cat([x, x, x[:3]]) + (0.1 * torch.randn(total, width, generator=g) if m == "image" else 0)
-        present[m] = torch.ones(total, dtype=torch.bool)
+        mask[m] = torch.ones(total, dtype=torch.bool)
     kind = torch.randint(3, (total,), generator=g)
     foreign = torch.randn(total, 7, generator=g)
     features["image"] = torch.where((kind == 1)[:, None], foreign, features["image"]) * (kind != 2)[:, None]
     for m, x in features.items():
-        present[m] = (x != 0).any(dim=1)
-    graphs = pair_of_graphs(n, n + 3, edges, features, present, [(i, n + i) for i in range(n)])
-    graphs.relevant = {m: here.clone() for m, here in present.items()} | {
-        "structure": torch.ones(total, dtype=torch.bool)
-    }
+        mask[m] = (x != 0).any(dim=1)
+    graphs = pair_of_graphs(n, n + 3, edges, features, mask, [(i, n + i) for i in range(n)])
+    graphs.relevant = {m: here.clone() for m, here in mask.items()} | {"structure": torch.ones(total, dtype=torch.bool)}
     graphs.relevant["image"] &= kind != 1
     return graphs
 

@@ -60,7 +60,7 @@ class UMAEA(MEAformer):
         self.imagines = (not config.ablate) and "image" in self.modalities and width > 0
         if self.imagines:
             self.imagination = Imagination(width, config.dim, self.generator)
-            self.register_buffer("seen", graphs.presence("image").cpu(), persistent=False)
+            self.register_buffer("seen", graphs.mask("image").cpu(), persistent=False)
 
     def begin_epoch(self, epoch: int, generator: torch.Generator) -> None:
         super().begin_epoch(epoch, generator)

@@ -68,7 +68,7 @@ def calibrate(
     for m, h in embeddings.items():
         left, right = (normalize(h[rows]) for rows in sides)
         cosines[m] = left @ right.T
-        here, there = (graphs.presence(m)[rows] for rows in sides)
+        here, there = (graphs.mask(m)[rows] for rows in sides)
         both[m] = here[:, None] & there
     count = len(graphs.valid)
     x = PRIOR[0].to(z[modalities[0]]).repeat(len(modalities), 1).requires_grad_()
@@ -94,9 +94,7 @@ def calibrate(
     with torch.enable_grad():
         optimiser.step(loss)
     log_tau, b, log_a = x.detach().T
-    reliability = {
-        m: torch.sigmoid(log_a[k].exp() * z[m] + b[k]) * graphs.presence(m) for k, m in enumerate(modalities)
-    }
+    reliability = {m: torch.sigmoid(log_a[k].exp() * z[m] + b[k]) * graphs.mask(m) for k, m in enumerate(modalities)}
     return log_tau.exp(), reliability
 
 

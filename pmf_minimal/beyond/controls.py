@@ -8,14 +8,14 @@ from torch import Tensor
 from pmf_minimal.graphs import GraphPair
 
 
-def shuffle_scores(relevance: Tensor, present: Tensor, n_left: int, generator: torch.Generator) -> Tensor:
+def shuffle_scores(relevance: Tensor, mask: Tensor, n_left: int, generator: torch.Generator) -> Tensor:
     """Control: the same scores, given to random entities of the same graph that have the feature.
 
     As many features are frozen as by the true scores, but which ones carries no information.
 
     Args:
         relevance: float ``[N]``.
-        present: bool ``[N]``.
+        mask: bool ``[N]``.
         n_left: where the right graph begins.
         generator: source of randomness, on the CPU.
 
@@ -23,7 +23,7 @@ def shuffle_scores(relevance: Tensor, present: Tensor, n_left: int, generator: t
         float ``[N]``.
     """
     shuffled = torch.zeros_like(relevance)
-    for offset, side in ((0, present[:n_left]), (n_left, present[n_left:])):
+    for offset, side in ((0, mask[:n_left]), (n_left, mask[n_left:])):
         rows = torch.nonzero(side).ravel() + offset
         order = torch.randperm(len(rows), generator=generator).to(rows.device)
         shuffled[rows] = relevance[rows[order]]
@@ -41,7 +41,7 @@ class Shuffled:
     ) -> Tensor:
         """As :meth:`BestMatch.__call__`."""
         w = self.scorer(h, modality, graphs, threshold, generator)
-        return shuffle_scores(w, graphs.presence(modality), graphs.n_left, generator)
+        return shuffle_scores(w, graphs.mask(modality), graphs.n_left, generator)
 
 
 class Oracle:
@@ -54,4 +54,4 @@ class Oracle:
         self, h: Tensor, modality: str, graphs: GraphPair, threshold: float, generator: torch.Generator
     ) -> Tensor:
         """As :meth:`BestMatch.__call__`."""
-        return graphs.relevant[modality].float() * graphs.presence(modality)
+        return graphs.relevant[modality].float() * graphs.mask(modality)

@@ -155,7 +155,7 @@ class EvidenceComparison(Comparison):
 
     def would_freeze(self, model: EntityAligner, modality: str) -> Tensor:
         graphs, w = model.graphs, model.relevance[modality]
-        here = graphs.presence(modality)
+        here = graphs.mask(modality)
         z = match_zscores({modality: graphs.features[modality]}, graphs)[modality]
         out = torch.zeros_like(here)
         out[here] = would_freeze(z[here], w[here])

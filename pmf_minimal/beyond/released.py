@@ -44,7 +44,7 @@ class LinkedBestMatch:
     ) -> Tensor:
         """As :meth:`BestMatch.__call__`."""
         unknown = torch.cat([graphs.valid, graphs.test])
-        return score_linked(h, graphs.train, unknown, threshold) * graphs.presence(modality)
+        return score_linked(h, graphs.train, unknown, threshold) * graphs.mask(modality)
 
 
 class RowFreezing(NoFreezing):

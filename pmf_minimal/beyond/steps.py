@@ -26,7 +26,7 @@ def step_by_step(model: EntityAligner) -> dict[str, float]:
     """
     graphs, learnt_temperatures, csls_k = model.graphs, model.comparison.temperatures, model.config.csls_k
     h = {m: normalize(x) for m, x in model.encode().items()}
-    w = {m: graphs.presence(m).float() for m in h}
+    w = {m: graphs.mask(m).float() for m in h}
     learnt = model.relevance
     guess = torch.full_like(learnt_temperatures, model.config.temperature)
     left, right = graphs.test.T

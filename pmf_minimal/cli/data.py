@@ -121,7 +121,7 @@ def show(name, root, images):
         graphs = load(name, root, images)
     click.echo(f"{graphs}\n\n{graphs.summary().to_string()}\n")
     for modality, x in graphs.features.items():
-        click.echo(f"{modality}: {x.shape[1]} numbers for {int(graphs.present[modality].sum())} of {len(x)} entities")
+        click.echo(f"{modality}: {x.shape[1]} numbers for {int(graphs.masks[modality].sum())} of {len(x)} entities")
     for note in graphs.notes:
         click.echo(note)
     names, ids = graphs.entity_names, graphs.source_ids.tolist()

@@ -92,9 +92,9 @@ def assemble(
     ends = {"relation": relation_ends, "attribute": attribute_ends.astype(np.int64)}
     graphs.features = {m: torch.from_numpy(bag(e, n, words)) for m, e in ends.items() if len(e)}
     graphs.notes = []
-    for modality, (x, present) in (features or {}).items():
-        graphs.features[modality] = _usable(x, present, n, f"{name}, {modality}")
-    graphs.present = {m: torch.from_numpy(x.numpy().any(axis=1)) for m, x in graphs.features.items()}
+    for modality, (x, mask) in (features or {}).items():
+        graphs.features[modality] = _usable(x, mask, n, f"{name}, {modality}")
+    graphs.masks = {m: torch.from_numpy(x.numpy().any(axis=1)) for m, x in graphs.features.items()}
     return graphs
 
 
@@ -184,19 +184,19 @@ def _source_ids(name: str, left: Side, right: Side) -> np.ndarray:
     return np.concatenate([left.ids, right.ids]).astype(np.int64)
 
 
-def _usable(x: np.ndarray, present: np.ndarray | None, n: int, where: str) -> torch.Tensor:
+def _usable(x: np.ndarray, mask: np.ndarray | None, n: int, where: str) -> torch.Tensor:
     """float32 ``[N, d]``, zero where the feature is missing."""
     x = np.asarray(x, dtype=np.float32)
     if x.ndim != 2 or len(x) != n or not x.shape[1]:
         raise BadFeatures(
             f"{where}: an array {list(x.shape)}; give one row for each of the {n} entities, left graph first"
         )
-    if present is not None:
-        present = np.asarray(present, dtype=bool)
-        if present.shape != (n,):
-            raise BadFeatures(f"{where}: a mask {list(present.shape)}; give one value for each of the {n} entities")
-        if x[~present].any():
-            x = np.where(present[:, None], x, np.float32(0))
+    if mask is not None:
+        mask = np.asarray(mask, dtype=bool)
+        if mask.shape != (n,):
+            raise BadFeatures(f"{where}: a mask {list(mask.shape)}; give one value for each of the {n} entities")
+        if x[~mask].any():
+            x = np.where(mask[:, None], x, np.float32(0))
     bad = ~np.isfinite(x).all(axis=1)
     if bad.any():
         raise BadFeatures(f"{where}: row {bad.argmax()} holds NaN or infinity; drop the feature or compute it again")

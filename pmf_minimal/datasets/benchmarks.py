@@ -212,4 +212,4 @@ def _add_text(graphs: GraphPair, path: Path, vectors: Path | None) -> None:
     if vectors:
         graphs.features["name"] = torch.from_numpy(text.mean_vectors(names, row, vectors))
     for m in ("char", "name")[: 1 + bool(vectors)]:
-        graphs.present[m] = torch.from_numpy(graphs.features[m].numpy().any(axis=1))
+        graphs.masks[m] = torch.from_numpy(graphs.features[m].numpy().any(axis=1))

@@ -83,7 +83,7 @@ def corrupt(
         seed: decides who gets what.
 
     Returns:
-        A copy that also has, besides the spoilt ``features`` and ``present``:
+        A copy that also has, besides the spoilt ``features`` and ``masks``:
 
         * ``relevant``: modality -> bool ``[N]``, True where a feature is there and the entity's own (noisy or not);
         * ``faults``: modality -> int8 ``[N]``, 0 as it was, 1 missing, 2 foreign, 3 swapped, 4 noisy;
@@ -98,11 +98,11 @@ def corrupt(
     outside = _check_shares(graphs, modality, shares, hard)
     # Not the same entities in every modality, or their faults would go together.
     generator = torch.Generator().manual_seed(seed + zlib.crc32(modality.encode()))
-    x, present, faults, donor = _put_in(graphs, modality, shares, outside, generator)
+    x, mask, faults, donor = _put_in(graphs, modality, shares, outside, generator)
     spoilt = copy.copy(graphs)
-    spoilt.features, spoilt.present = graphs.features | {modality: x}, graphs.present | {modality: present}
-    truth = {m: graphs.presence(m) for m in graphs.modalities} | graphs.get("relevant", {})
-    spoilt.relevant = truth | {modality: present & (faults != FOREIGN) & (faults != SWAPPED)}
+    spoilt.features, spoilt.masks = graphs.features | {modality: x}, graphs.masks | {modality: mask}
+    truth = {m: graphs.mask(m) for m in graphs.modalities} | graphs.get("relevant", {})
+    spoilt.relevant = truth | {modality: mask & (faults != FOREIGN) & (faults != SWAPPED)}
     spoilt.faults = graphs.get("faults", {}) | {modality: faults}
     spoilt.donor = graphs.get("donor", {}) | {modality: donor}
     return spoilt
@@ -112,7 +112,7 @@ def _put_in(
     graphs: GraphPair, modality: str, shares: dict[int, float], outside: Tensor | None, generator: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The spoilt features and who has them, the faults and the donors, as :func:`corrupt` says."""
-    x, present = graphs.features[modality].clone(), graphs.present[modality].clone()
+    x, mask = graphs.features[modality].clone(), graphs.masks[modality].clone()
     faults = torch.zeros(graphs.num_nodes, dtype=torch.int8)
     donor = torch.full((graphs.num_nodes,), -1)
     left, right = (torch.nonzero(side).ravel() for side in graphs.side(modality))
@@ -126,7 +126,7 @@ def _put_in(
             rows, hit = hit.tensor_split([round(share * n)])
             faults[rows] = fault
             if fault == MISSING:
-                x[rows], present[rows] = 0, False
+                x[rows], mask[rows] = 0, False
             elif fault == SWAPPED:
                 if len(rows) == 1:
                     raise ValueError(f"swapped={share} is one entity of {n}; it takes two to swap")
@@ -139,7 +139,7 @@ def _put_in(
             elif len(rows):
                 words = torch.nonzero((x[side] != 0).any(dim=0)).ravel()
                 x[rows] = _disturb(x[rows], words, 1.0 if fault == FOREIGN else 0.5, generator)
-    return x, present, faults, donor
+    return x, mask, faults, donor
 
 
 def _check_shares(graphs: GraphPair, modality: str, shares: dict[int, float], hard: bool) -> Tensor | None:

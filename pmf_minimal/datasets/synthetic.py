@@ -184,8 +184,8 @@ def _pair(rng: np.random.Generator, views: list[_View], shared: int) -> GraphPai
     image = normalize(torch.from_numpy(np.concatenate([left.image, right.image])))
     graphs.features = {"relation": relation, "attribute": torch.cat([left.attribute, right.attribute]), "image": image}
     graphs.numbers = torch.cat([left.numbers, right.numbers])
-    graphs.present = {m: (x != 0).any(dim=1) for m, x in graphs.features.items()}
-    graphs.relevant = {m: graphs.presence(m) for m in graphs.modalities}
+    graphs.masks = {m: (x != 0).any(dim=1) for m, x in graphs.features.items()}
+    graphs.relevant = {m: graphs.mask(m) for m in graphs.modalities}
     return graphs
 
 

@@ -96,7 +96,7 @@ class Observer:
         self.seeds = len(training.graphs.train) if training.probation.anew else len(train)
         graphs, self.relevance = training.graphs, {m: w.cpu().clone() for m, w in training.model.relevance.items()}
         for m, active in training.model.active.items():
-            off = (graphs.presence(m) & ~active).cpu()
+            off = (graphs.mask(m) & ~active).cpu()
             since = self.since.setdefault(m, torch.zeros(len(off), dtype=torch.long))
             since[off & (since == 0)] = training.epoch
             since[~off] = 0  # thawed
@@ -107,7 +107,7 @@ class Observer:
     def _judge(self, graphs: GraphPair, m: str, frozen: Tensor) -> dict[str, float]:
         """Precision and recall of freezing, among those who have the feature and a counterpart."""
         bad = ~graphs.relevant[m].cpu()
-        known = graphs.presence(m).cpu() & (self.counterpart >= 0)
+        known = graphs.mask(m).cpu() & (self.counterpart >= 0)
         hit = int((frozen & bad & known).sum())
         return {
             f"precision {m}": hit / max(1, int((frozen & known).sum())),
@@ -137,8 +137,8 @@ class Observer:
             out["precision added"] = sum(row["correct"] for row in rounds) / sum(row["judged"] for row in rounds)
             out |= {"precision added, worst": min(shares), "precision added, last": shares[-1]}
         for m, w in self.relevance.items():
-            present = graphs.presence(m).cpu()
-            pairs = test[present[test].all(dim=1)]
+            mask = graphs.mask(m).cpu()
+            pairs = test[mask[test].all(dim=1)]
             w_left, w_right = w[pairs[:, 0]], w[pairs[:, 1]]
             out[f"frozen {m}"] = last[f"frozen {m}"]
             out[f"spread {m}"] = float(torch.cat([w_left, w_right]).std())
@@ -148,7 +148,7 @@ class Observer:
             off = self.since[m] > 0
             if (would := model.comparison.would_freeze(model, m)) is not None:
                 off = would.cpu()
-                out[f"frozen {m}"] = float(off[present].float().mean())
+                out[f"frozen {m}"] = float(off[mask].float().mean())
             x = normalize(graphs.features[m].cpu())
             own = (x[pairs[:, 0]] * x[pairs[:, 1]]).sum(dim=1).repeat(2)
             since = self.since[m][pairs.T.ravel()]
@@ -166,7 +166,7 @@ class Observer:
                 alpha = torch.zeros(len(x))
                 left, right = x[: graphs.n_left], x[graphs.n_left :]
                 alpha[: graphs.n_left], alpha[graphs.n_left :] = best_match(left, right)
-                tries = [self._judge(graphs, m, alpha < t) for t in alpha[present].quantile(torch.arange(1, 50) / 50)]
+                tries = [self._judge(graphs, m, alpha < t) for t in alpha[mask].quantile(torch.arange(1, 50) / 50)]
                 best = max(tries, key=lambda found: _f1(*found.values()))
                 out |= {f"{k}, input": v for k, v in best.items()}
                 rows = pairs.ravel()

@@ -53,7 +53,7 @@ def fingerprint(graphs: GraphPair) -> str:
     digest = hashlib.sha256()
     tensors = {"edge_index": graphs.edge_index, "edge_type": graphs.edge_type, "pairs": graphs.pairs}
     tensors |= {name: graphs[name] for name in ("numbers", "train", "valid", "test") if name in graphs}
-    for group in ("features", "present", "relevant"):
+    for group in ("features", "masks", "relevant"):
         tensors |= {f"{group} {m}": x for m, x in graphs.get(group, {}).items()}
     digest.update(f"{graphs.n_left} {graphs.num_nodes} {graphs.seed_share}".encode())
     for name, tensor in sorted(tensors.items()):

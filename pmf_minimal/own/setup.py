@@ -46,7 +46,7 @@ def bootstrap_pairs(graphs: GraphPair, start: str) -> Tensor:
     else:
         if "image" not in graphs.features:
             raise DataError(f"{graphs.name}: no images to start from; give pairs with --seeds, or --start names")
-        rows = graphs.presence("image").nonzero().squeeze(1)
+        rows = graphs.mask("image").nonzero().squeeze(1)
         left, right = rows[rows < n], rows[rows >= n]
         s = Similarities(graphs.features["image"][left], graphs.features["image"][right])
         i, j = match(s, "mutual").T

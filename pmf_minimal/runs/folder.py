@@ -130,7 +130,7 @@ def fingerprint(graphs: GraphPair, image_values: bool = True) -> str:
         digest.update(x.cpu().numpy().tobytes())
     for m, x in sorted(graphs.features.items()):
         digest.update(f"{m}{list(x.shape)}".encode())
-        digest.update((x if image_values or m != "image" else graphs.presence(m)).cpu().numpy().tobytes())
+        digest.update((x if image_values or m != "image" else graphs.mask(m)).cpu().numpy().tobytes())
     if image_values:
         for name in (name for name in SPLIT if name in graphs):
             digest.update(graphs[name].cpu().numpy().tobytes())
@@ -141,5 +141,5 @@ def image_projection(graphs: GraphPair) -> np.ndarray:
     """float32 ``[images]``: a fixed random projection of each image's features, to compare them by closeness."""
     if "image" not in graphs.features:
         return np.zeros(0, np.float32)
-    x = graphs.features["image"][graphs.presence("image")].cpu()
+    x = graphs.features["image"][graphs.mask("image")].cpu()
     return (x @ torch.randn(x.shape[1], generator=torch.Generator().manual_seed(0))).numpy()

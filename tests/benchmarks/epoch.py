@@ -52,7 +52,7 @@ def modality_products(training):
         for side in batch:
             for i, p in enumerate(training.model.modalities):
                 for q in training.model.modalities[:i]:
-                    both = int((graphs.presence(p)[side] & graphs.presence(q)[side]).sum())
+                    both = int((graphs.mask(p)[side] & graphs.mask(q)[side]).sum())
                     if training.config.missing == "bias":
                         both = len(side)
                     shapes += [(both, d, both)] + [(both, both, d)] * 2

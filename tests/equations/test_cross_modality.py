@@ -69,7 +69,7 @@ def test_loss_over_modalities_and_graphs():
     h, expected = pmf.encode(), {}
     for p, q in permutations(pmf.modalities, 2):
         for side in (range(6), range(6, 12)):
-            both = [i for i in side if graphs.presence(p)[i] and graphs.presence(q)[i]]
+            both = [i for i in side if graphs.mask(p)[i] and graphs.mask(q)[i]]
             loss = -beta[p] * beta[q] * agreement(h[p][both], h[q][both], 0.05).mean()
             name = tuple(sorted((p, q)))
             expected[name] = expected.get(name, 0) + loss

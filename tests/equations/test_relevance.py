@@ -89,8 +89,8 @@ def test_score_by_hand():
     left over as a copy of the first and the second vector, would raise every alpha to 1 if they counted.
     """
     h = doubles((1, 0), (0, 1), (1, 0), (3, 4), (-1, 0), (0, 1))
-    present = torch.tensor([True, True, False] * 2)
-    same(relevance.score(h, present, 3, 0.4), [0.5, 1, 0, 1, 0, 0])
+    mask = torch.tensor([True, True, False] * 2)
+    same(relevance.score(h, mask, 3, 0.4), [0.5, 1, 0, 1, 0, 0])
 
 
 @given(two_graphs, st.data())
@@ -98,10 +98,10 @@ def test_score_mirrors(graphs, data):
     """Eq. (2): exchanging the graphs exchanges the scores; who lacks the feature has 0 and influences nobody."""
     left, right = graphs
     n, total = len(left), len(left) + len(right)
-    present = torch.tensor(data.draw(st.lists(st.booleans(), min_size=total, max_size=total)))
+    mask = torch.tensor(data.draw(st.lists(st.booleans(), min_size=total, max_size=total)))
     h = torch.cat([left, right])
-    w = relevance.score(h, present, n, 0.25)
-    mirrored = relevance.score(torch.cat([right, left]), torch.cat([present[n:], present[:n]]), total - n, 0.25)
+    w = relevance.score(h, mask, n, 0.25)
+    mirrored = relevance.score(torch.cat([right, left]), torch.cat([mask[n:], mask[:n]]), total - n, 0.25)
     same(mirrored, torch.cat([w[n:], w[:n]]))
-    assert not w[~present].any()
-    same(relevance.score(torch.where(present[:, None], h, torch.ones_like(h)), present, n, 0.25), w)
+    assert not w[~mask].any()
+    same(relevance.score(torch.where(mask[:, None], h, torch.ones_like(h)), mask, n, 0.25), w)

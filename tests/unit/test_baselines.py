@@ -55,7 +55,7 @@ def test_eva_joint_loss_trains_weights_only_and_weights_are_global():
     assert model.raw_weight.grad.abs().sum() > 0
     assert all(p.grad is None for encoder in model.encoders.values() for p in encoder.parameters())
     weights = model.weights(model.encode())
-    shares = [w[graphs.presence(m)].unique() for m, w in weights.items()]
+    shares = [w[graphs.mask(m)].unique() for m, w in weights.items()]
     assert all(len(share) == 1 for share in shares) and torch.cat(shares).sum().item() == pytest.approx(1)
     assert not build(graphs, tiny(model="eva", ablate=True)).raw_weight.requires_grad
 
@@ -123,7 +123,7 @@ def test_every_entity_has_weights_of_its_own():
     model = build(graphs, tiny(model="meaformer"))
     weights = torch.stack(list(model.weights(model.encode()).values()))
     same(weights.sum(dim=0), torch.ones(graphs.num_nodes), 1e-6)
-    assert (weights[list(model.modalities).index("image"), ~graphs.present["image"]] == 0).all()
+    assert (weights[list(model.modalities).index("image"), ~graphs.masks["image"]] == 0).all()
     assert weights.std(dim=1).min() > 0
     off = build(graphs, tiny(model="meaformer", ablate=True))
     assert len(off.weights(off.encode())["structure"].unique()) == 1
@@ -146,7 +146,7 @@ def test_dropout_follows_the_generator_and_prediction_has_none():
 
 def test_images_are_imagined_from_the_second_stage_on():
     graphs = world(missing=0.4)
-    missing = ~graphs.present["image"]
+    missing = ~graphs.masks["image"]
     model = build(graphs, tiny(model="umaea", epochs=40))
     stages = []
     for epoch in (1, 25, 26, 30, 31, 40):
@@ -329,7 +329,7 @@ def test_without_its_idea_and_by_its_own_protocol(name):
 
 def test_noise_stands_for_a_missing_image():
     graphs = world(missing=0.3)
-    missing = ~graphs.present["image"]
+    missing = ~graphs.masks["image"]
     model = build(graphs, tiny(model="eva", missing="noise"))
     x = graphs.features["image"]
     filling = model.fillings["image"]

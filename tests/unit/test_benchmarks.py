@@ -30,7 +30,7 @@ def test_happy_path(tmp_path):
         (1, 0, 0, 0, 0, 1, 0, 1),
         (1, 0, 1, 0, 0, 0, 0, 0),
     ]
-    assert graphs.present["relation"].tolist() == [True] * 3 + [False] + [True] * 4
+    assert graphs.masks["relation"].tolist() == [True] * 3 + [False] + [True] * 4
 
 
 def test_most_frequent_words_only(tmp_path):
@@ -43,7 +43,7 @@ def test_images(tmp_path):
     np.savez(tmp_path / "images.npz", ids=np.array([9, 0]), features=np.array([[3.0, 4], [0, 2]]))
     graphs = read(write(tmp_path / "toy"), images=tmp_path / "images.npz")
     same(graphs.features["image"][7], [0.6, 0.8], 1e-6)  # of unit length
-    assert graphs.present["image"].nonzero().ravel().tolist() == [0, 7]
+    assert graphs.masks["image"].nonzero().ravel().tolist() == [0, 7]
 
 
 def test_ref_ent_ids_and_windows_lines(tmp_path):
@@ -113,7 +113,7 @@ def test_shared_ids(tmp_path):
 
 def test_images_of_another_data_set(tmp_path):
     np.save(tmp_path / "images.npy", np.ones((3, 2)))  # ids 0, 1, 2: all known
-    assert read(write(tmp_path / "toy"), images=tmp_path / "images.npy").present["image"].sum() == 3
+    assert read(write(tmp_path / "toy"), images=tmp_path / "images.npy").masks["image"].sum() == 3
     np.save(tmp_path / "images.npy", np.ones((7, 2)))  # 5 is not
     with pytest.raises(
         DataError, match=r"images.npy: id 5 belongs to no entity; is this the file of another data set\?"

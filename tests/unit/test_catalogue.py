@@ -64,7 +64,7 @@ def test_layout(root, name):
     char = ("char",) if name.startswith("dbp15k") else ()
     assert graphs.modalities == ("structure", "relation", "attribute", "image", *char) and graphs.notes == []
     assert graphs.seed_share == (0.3 if name.startswith("dbp15k") else 0.2)
-    assert graphs.features["image"][graphs.present["image"]].tolist() == [
+    assert graphs.features["image"][graphs.masks["image"]].tolist() == [
         pytest.approx([0.6, 0.8]), [0, 1], [1, 0]
     ]  # fmt: skip
     assert all(not part.missing or part.what == "word vectors" for part in catalogue.parts(name, root))
@@ -103,7 +103,7 @@ def test_two_files_of_images(root):
     ):
         load("dbp15k/zh_en", root)
     chosen = root / "pkls/zh_en_other_id_img_feature_dict.pkl"
-    assert load("dbp15k/zh_en", root, chosen).present["image"].sum() == 3
+    assert load("dbp15k/zh_en", root, chosen).masks["image"].sum() == 3
 
 
 def test_list(run, root):

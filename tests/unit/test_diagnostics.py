@@ -62,12 +62,12 @@ def test_watch_is_called_after_every_epoch_and_changes_nothing(watched):
 
 def test_when_a_feature_froze(watched):
     observer, run, seen = watched
-    present = run.graphs.presence("image")
+    mask = run.graphs.mask("image")
     assert (observer.since["image"] > 0).any()
     for row in range(0, run.graphs.num_nodes, 97):
         since = 0
         for epoch, active in seen:
-            frozen = bool(present[row] and not active[row])
+            frozen = bool(mask[row] and not active[row])
             since = (since or epoch) if frozen else 0
         assert observer.since["image"][row] == since
 
@@ -76,8 +76,8 @@ def test_precision_and_recall_by_counting(watched):
     observer, run, seen = watched
     graphs = run.graphs
     paired = set(graphs.pairs.ravel().tolist())
-    frozen = {i for i in paired if graphs.presence("image")[i] and not seen[-1][1][i]}
-    bad = {i for i in paired if graphs.presence("image")[i] and not graphs.relevant["image"][i]}
+    frozen = {i for i in paired if graphs.mask("image")[i] and not seen[-1][1][i]}
+    bad = {i for i in paired if graphs.mask("image")[i] and not graphs.relevant["image"][i]}
     last = observer.history[-1]
     assert last["precision image"] == pytest.approx(len(frozen & bad) / max(1, len(frozen)), abs=1e-5)
     assert last["recall image"] == pytest.approx(len(frozen & bad) / len(bad), abs=1e-5)

@@ -59,6 +59,6 @@ def test_frozen_shares(graphs):
     """Among the features that are there; a missing one is not frozen."""
     pmf = PMF(graphs, tiny())
     assert set(pmf.frozen_shares().values()) == {0.0}
-    image = graphs.present["image"].nonzero().ravel()
+    image = graphs.masks["image"].nonzero().ravel()
     pmf.active["image"][image[: len(image) // 4]] = False
     assert pmf.frozen_shares()["frozen image"] == pytest.approx(len(image) // 4 / len(image))

@@ -102,9 +102,9 @@ def noise(graphs, share, seed=0):
 
 @pytest.fixture
 def linked():
-    present = {m: torch.ones(600, dtype=torch.bool) for m in "ab"}
+    mask = {m: torch.ones(600, dtype=torch.bool) for m in "ab"}
     pairs = torch.stack([torch.arange(300), torch.arange(300, 600)], dim=1)
-    return pair_of_graphs(300, 300, [(0, 0, 1)], {}, present, pairs).split(0, 0.5, 0.5)
+    return pair_of_graphs(300, 300, [(0, 0, 1)], {}, mask, pairs).split(0, 0.5, 0.5)
 
 
 def test_trust_is_learnt(linked):

@@ -41,26 +41,26 @@ def test_shares_are_those_asked_for_on_each_side(emoji, modality):
         assert (fault[~had] == WHOLE).all(), "who has no feature has nothing to corrupt"
         for kind, name in ((MISSING, "missing"), (FOREIGN, "foreign"), (SWAPPED, "swapped"), (NOISY, "noisy")):
             assert (fault == kind).sum() == round(ALL[name] * n)
-    fault, had = spoilt.faults[modality], emoji.present[modality]
-    assert spoilt.present[modality].equal(had & (fault != MISSING))
+    fault, had = spoilt.faults[modality], emoji.masks[modality]
+    assert spoilt.masks[modality].equal(had & (fault != MISSING))
     assert spoilt.relevant[modality].equal(had & ((fault == WHOLE) | (fault == NOISY)))
     changed = (spoilt.features[modality] != emoji.features[modality]).any(dim=1)
     assert not changed[fault == WHOLE].any()
     assert changed[(fault == MISSING) | (fault == FOREIGN) | (fault == NOISY)].all()
     assert (spoilt.features[modality][fault == MISSING] == 0).all()
-    assert ((spoilt.features[modality] != 0).any(dim=1) == spoilt.present[modality]).all()
+    assert ((spoilt.features[modality] != 0).any(dim=1) == spoilt.masks[modality]).all()
     assert spoilt.faults[modality].dtype == torch.int8
     for m in set(emoji.modalities) - {modality}:
-        assert spoilt.relevant[m].equal(emoji.presence(m))
+        assert spoilt.relevant[m].equal(emoji.mask(m))
 
 
 def test_the_input_stays_as_it_was_and_the_seed_decides(emoji):
     before = copy.deepcopy(emoji)
     first, again, other = (corrupt(emoji, "image", **ALL, seed=seed) for seed in (3, 3, 4))
     assert emoji.keys() == before.keys()
-    for group in ("features", "present"):
+    for group in ("features", "masks"):
         assert all(x.equal(before[group][m]) for m, x in emoji[group].items())
-    for group in ("features", "present", "relevant", "faults", "donor"):
+    for group in ("features", "masks", "relevant", "faults", "donor"):
         assert all(x.equal(again[group][m]) for m, x in first[group].items())
     assert not first.faults["image"].equal(other.faults["image"])
     assert first.features["relation"] is emoji.features["relation"]
@@ -81,7 +81,7 @@ def test_a_second_modality_is_spoilt_on_its_own(emoji):
     assert set(once.faults) == {"relation"}
     # Independent of each other: a quarter of the entities has both faults.
     both = (twice.faults["relation"] == FOREIGN) & (twice.faults["attribute"] == FOREIGN)
-    assert float(both.sum() / emoji.present["attribute"].sum()) == pytest.approx(0.25, abs=0.03)
+    assert float(both.sum() / emoji.masks["attribute"].sum()) == pytest.approx(0.25, abs=0.03)
     with pytest.raises(ValueError, match="relation of emoji/ja_en is already spoilt"):
         corrupt(twice, "relation", missing=0.1)
 
@@ -173,7 +173,7 @@ def test_the_face_of_a_spoilt_entity_is_what_it_was_given(emoji):
     easy = corrupt(emoji, "image", foreign=0.2)
     before, after, noise, outside = pictures(emoji), pictures(spoilt), pictures(easy), logos()
     seen = set()
-    for row in torch.nonzero(emoji.present["image"]).ravel().tolist()[::7]:
+    for row in torch.nonzero(emoji.masks["image"]).ravel().tolist()[::7]:
         uri, fault, donor = emoji.uris[row], int(spoilt.faults["image"][row]), int(spoilt.donor["image"][row])
         expected = outside[donor] if fault == FOREIGN else before[emoji.uris[donor] if fault == SWAPPED else uri]
         expected = None if fault == MISSING else expected

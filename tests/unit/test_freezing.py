@@ -45,11 +45,11 @@ def test_freeze_through_shared_weights():
 def test_shuffled_scores():
     """The same scores on the same side, among those who have the feature; chance decides who gets which."""
     g = torch.Generator().manual_seed(0)
-    w, present = torch.rand(40, generator=g), torch.rand(40, generator=g) > 0.3
-    w = w * present
-    dealt = shuffle_scores(w, present, 15, torch.Generator().manual_seed(1))
+    w, mask = torch.rand(40, generator=g), torch.rand(40, generator=g) > 0.3
+    w = w * mask
+    dealt = shuffle_scores(w, mask, 15, torch.Generator().manual_seed(1))
     for side in (slice(0, 15), slice(15, 40)):
         assert dealt[side].sort().values.tolist() == w[side].sort().values.tolist()
-    assert not dealt[~present].any() and not torch.equal(dealt, w)
-    assert torch.equal(dealt, shuffle_scores(w, present, 15, torch.Generator().manual_seed(1)))
-    assert not torch.equal(dealt, shuffle_scores(w, present, 15, torch.Generator().manual_seed(2)))
+    assert not dealt[~mask].any() and not torch.equal(dealt, w)
+    assert torch.equal(dealt, shuffle_scores(w, mask, 15, torch.Generator().manual_seed(1)))
+    assert not torch.equal(dealt, shuffle_scores(w, mask, 15, torch.Generator().manual_seed(2)))

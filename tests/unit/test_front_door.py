@@ -102,8 +102,8 @@ def renamed(names):
     graphs = random_pair()
     for k, name in enumerate(names):
         graphs.features[name] = graphs.features["attribute"].roll(k, dims=1)
-        graphs.present[name] = graphs.present["attribute"] & (torch.arange(graphs.num_nodes) % 7 != k % 7)
-        graphs.features[name] = graphs.features[name] * graphs.present[name][:, None]
+        graphs.masks[name] = graphs.masks["attribute"] & (torch.arange(graphs.num_nodes) % 7 != k % 7)
+        graphs.features[name] = graphs.features[name] * graphs.masks[name][:, None]
     return graphs
 
 

@@ -48,7 +48,7 @@ def test_presence():
     graphs = toy()
     left, right = graphs.side("image")
     assert left.tolist() == [True] * 4 + [False, True] and right.tolist() == [True] * 5 + [False]
-    assert graphs.presence("structure").all() and len(graphs.presence("structure")) == 12
+    assert graphs.mask("structure").all() and len(graphs.mask("structure")) == 12
 
 
 def test_summary_and_repr():

@@ -23,7 +23,7 @@ def freeze_some(pmf, graphs, seed=1):
     g = torch.Generator().manual_seed(seed)
     for m in pmf.modalities:
         w = torch.rand(graphs.num_nodes, generator=g)
-        w = torch.where(w < 0.5, 0.0, w) * graphs.presence(m)
+        w = torch.where(w < 0.5, 0.0, w) * graphs.mask(m)
         pmf.relevance[m].copy_(w)
         pmf.active[m].copy_(w > 0)
 
@@ -73,7 +73,7 @@ def test_frozen_features_would_get_gradient_otherwise():
     freeze_some(pmf, graphs)
     gradients, rows = encoder_gradients(pmf, graphs, *batch(graphs))
     for m, grad in gradients.items():
-        frozen = graphs.presence(m)[rows] & ~pmf.active[m][rows]
+        frozen = graphs.mask(m)[rows] & ~pmf.active[m][rows]
         assert grad[frozen].any(dim=1).all(), m
 
 
@@ -97,7 +97,7 @@ def test_values_of_the_losses():
     found = pmf.losses(pairs, None)
     h = pmf.encode()
     for m, x in (h | {"joint": pmf.joint(h)}).items():
-        here = torch.ones(graphs.num_nodes, dtype=torch.bool) if m == "joint" else graphs.presence(m)
+        here = torch.ones(graphs.num_nodes, dtype=torch.bool) if m == "joint" else graphs.mask(m)
         both = pairs[here[pairs].all(dim=1)]
         same(found[m,], losses.alignment_loss(x[both[:, 0]], x[both[:, 1]], 0.05).mean().detach(), 1e-4)
 
@@ -105,7 +105,7 @@ def test_values_of_the_losses():
 def test_missing_features_take_no_part():
     """What stands in the row of a missing feature changes no loss, no score, no joint vector."""
     graphs, other = split_pair(), split_pair()
-    other.features["image"][~other.present["image"]] = 100.0
+    other.features["image"][~other.masks["image"]] = 100.0
     results = []
     for g in (graphs, other):
         pmf = PMF(g, tiny())
@@ -119,9 +119,7 @@ def test_before_the_first_scoring():
     graphs = toy()
     pmf = PMF(graphs, tiny())
     for m in pmf.modalities:
-        assert torch.equal(pmf.relevance[m], graphs.presence(m).float()) and torch.equal(
-            pmf.active[m], graphs.presence(m)
-        )
+        assert torch.equal(pmf.relevance[m], graphs.mask(m).float()) and torch.equal(pmf.active[m], graphs.mask(m))
 
 
 def test_score():
@@ -131,7 +129,7 @@ def test_score():
     thresholds = dict(zip(pmf.modalities, (0.1, 0.3, 0.5, 0.7), strict=True))
     pmf.score(thresholds, GENERATOR)
     for m, h in pmf.encode().items():
-        w = relevance.score(h.detach(), graphs.presence(m), graphs.n_left, thresholds[m])
+        w = relevance.score(h.detach(), graphs.mask(m), graphs.n_left, thresholds[m])
         assert torch.equal(pmf.relevance[m], w) and torch.equal(pmf.active[m], w > 0)
         assert not pmf.relevance[m].requires_grad
 
@@ -141,7 +139,7 @@ def test_scoring_on_known_truth_and_at_random():
     thresholds = dict.fromkeys(("structure", "relation", "attribute", "image"), 0.5)
     oracle = PMF(graphs, tiny(scorer="oracle"))
     oracle.score(thresholds, GENERATOR)
-    assert torch.equal(oracle.relevance["image"], (graphs.relevant["image"] & graphs.present["image"]).float())
+    assert torch.equal(oracle.relevance["image"], (graphs.relevant["image"] & graphs.masks["image"]).float())
     honest, random = PMF(graphs, tiny()), PMF(graphs, tiny(scorer="shuffled"))
     for pmf in (honest, random):
         pmf.score(thresholds, torch.Generator().manual_seed(0))
@@ -169,8 +167,8 @@ def test_scoring_among_linked_entities():
     pmf = PMF(graphs, tiny(candidates_in_scoring="test"))
     pmf.score(dict.fromkeys(pmf.modalities, 0.3), GENERATOR)
     unknown = torch.cat([graphs.valid, graphs.test])
-    h = pmf.encode()["relation"].detach() * graphs.presence("relation")[:, None]
-    expected = score_linked(h, graphs.train, unknown, 0.3) * graphs.presence("relation")
+    h = pmf.encode()["relation"].detach() * graphs.mask("relation")[:, None]
+    expected = score_linked(h, graphs.train, unknown, 0.3) * graphs.mask("relation")
     same(pmf.relevance["relation"], expected, 1e-6)
 
 
@@ -195,7 +193,7 @@ def test_embed():
     freeze_some(pmf, graphs)
     h = pmf.embed()
     assert list(h) == [*pmf.modalities, "joint"]
-    assert not h["image"][~graphs.present["image"]].any() and h["image"][graphs.present["image"]].any(dim=1).all()
+    assert not h["image"][~graphs.masks["image"]].any() and h["image"][graphs.masks["image"]].any(dim=1).all()
     for i, m in enumerate(pmf.modalities):
         same(h["joint"][:, 8 * i : 8 * i + 8].norm(dim=1), pmf.relevance[m], 1e-5)
 
@@ -270,8 +268,8 @@ def test_plain_concatenation_ignores_the_scores():
     for fusion in ("none", "keep"):
         pmf = PMF(graphs, tiny(fusion=fusion))
         freeze_some(pmf, graphs)
-        frozen = graphs.presence("image") & ~pmf.active["image"]
+        frozen = graphs.mask("image") & ~pmf.active["image"]
         joint = pmf.joint(pmf.encode()).reshape(graphs.num_nodes, len(pmf.modalities), -1)
         length = joint[:, pmf.modalities.index("image")].norm(dim=1)
-        assert frozen.any() and (length[~graphs.presence("image")] == 0).all()
+        assert frozen.any() and (length[~graphs.mask("image")] == 0).all()
         same(length[frozen], torch.full_like(length[frozen], float(fusion == "none")), 1e-5)

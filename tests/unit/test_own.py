@@ -360,7 +360,7 @@ def graphs_with(**features):
         relation_names=["r"],
         uris=[str(i) for i in range(2 * n)],
         features=features,
-        present={m: x.any(dim=1) for m, x in features.items()},
+        masks={m: x.any(dim=1) for m, x in features.items()},
     )
 
 

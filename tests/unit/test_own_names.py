@@ -218,7 +218,7 @@ def test_a_missing_name_is_no_name(nothing):
 def test_parts_that_are_none():
     graphs = left(names=None, images=None, features=None, labels=None, notes=None, files=None)
     assert graphs.entity_names[:5] == list(NAMES) and torch.equal(
-        graphs.present["char"][:5], torch.zeros(5, dtype=torch.bool)
+        graphs.masks["char"][:5], torch.zeros(5, dtype=torch.bool)
     )
 
 

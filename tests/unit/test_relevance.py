@@ -68,13 +68,13 @@ def test_everybody_alike():
 def test_score_with_missing_features():
     """Each graph is measured by its own best; who lacks the feature is compared with nobody."""
     h, n_left, delta = random_doubles(11, 3), 5, 0.2
-    present = torch.tensor([1, 0, 1, 1, 1, 1, 1, 0, 1, 1, 0]).bool()
-    sides = [[i for i in side if present[i]] for side in (range(5), range(5, 11))]
+    mask = torch.tensor([1, 0, 1, 1, 1, 1, 1, 0, 1, 1, 0]).bool()
+    sides = [[i for i in side if mask[i]] for side in (range(5), range(5, 11))]
     expected = [0.0] * 11
     for rows, alphas in zip(sides, loop(h[sides[0]], h[sides[1]]), strict=True):
         for i, alpha in zip(rows, alphas, strict=True):
             expected[i] = max(0.0, (alpha - delta) / (max(alphas) - delta))
-    same(relevance.score(h, present, n_left, delta), expected)
+    same(relevance.score(h, mask, n_left, delta), expected)
     assert not relevance.score(h, torch.arange(11) < 5, n_left, delta).any()  # one side has no feature at all
     assert not relevance.score(h, torch.zeros(11).bool(), n_left, delta).any()
 

@@ -188,7 +188,7 @@ def test_image_features_of_no_entity(tmp_path, strange, works):
     folder = write(tmp_path / "toy", files)
     if works:
         with pytest.warns(errors.DataWarning, match="1 of 41 features are of ids that no entity has"):
-            assert read_folder(folder, "toy", 0.3, tmp_path / "i.npz").present["image"].sum() == n
+            assert read_folder(folder, "toy", 0.3, tmp_path / "i.npz").masks["image"].sum() == n
     else:
         with pytest.raises(errors.UnknownId, match="id 900 belongs to no entity"):
             read_folder(folder, "toy", 0.3, tmp_path / "i.npz")
@@ -266,7 +266,7 @@ def test_assemble():
         graphs.relation_names == ["r"] and graphs.source_ids.tolist() == [0, 1, 2, 3] and graphs.pairs.shape == (0, 2)
     )
     assert graphs.features["attribute"].tolist() == [[0], [0], [1], [0]]
-    assert graphs.present["text"].tolist() == [True, False, False, True]
+    assert graphs.masks["text"].tolist() == [True, False, False, True]
     assert graphs.features["text"].tolist() == [[3, 4], [0, 0], [0, 0], [0, 1]]
 
 

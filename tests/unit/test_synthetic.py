@@ -26,7 +26,7 @@ def test_sizes_are_those_asked_for():
         used = graphs.features[m] != 0
         assert not (used[:500].any(dim=0) & used[500:].any(dim=0)).any(), "two vocabularies"
     assert not set(graphs.edge_type[left[0]].tolist()) & set(graphs.edge_type[~left[0]].tolist())
-    assert all(graphs.relevant[m].equal(graphs.presence(m)) for m in graphs.modalities)
+    assert all(graphs.relevant[m].equal(graphs.mask(m)) for m in graphs.modalities)
     degree = torch.bincount(graphs.edge_index.ravel(), minlength=1000).float()
     assert degree.max() > 10 * degree.median()
 

@@ -26,15 +26,15 @@ def folder(tmp_path, monkeypatch):
 def test_letters(folder):
     graphs = benchmarks.load("toy", root=folder)
     row = {i: k for k, i in enumerate(graphs.source_ids.tolist())}
-    char, present = graphs.features["char"], graphs.present["char"]
+    char, mask = graphs.features["char"], graphs.masks["char"]
     assert "name" not in graphs.features
     assert char[row[0]].equal(char[row[1]])  # Paris and paris: pa ar ri is
     assert char[row[0]].sum() == 4
     # "tour eiffel" has to ou ur, ei if ff fe el: nothing across the space; "eiffel tower" shares to, ou is not in it
     assert char[row[2]].sum() == 8
     assert (char[row[2]] * char[row[3]]).sum() == 6
-    assert not present[row[9]]  # one letter is no bigram
-    assert not present[row[4]]  # no name at all
+    assert not mask[row[9]]  # one letter is no bigram
+    assert not mask[row[4]]  # no name at all
 
 
 def test_word_vectors(folder):
@@ -43,7 +43,7 @@ def test_word_vectors(folder):
     name = graphs.features["name"]
     assert name[row[2]].tolist() == [0, 2]  # "tour" is unknown
     assert name[row[3]].tolist() == [0, 3]  # the mean of two
-    assert graphs.present["name"].tolist() == [k in (row[0], row[1], row[2], row[3]) for k in range(8)]
+    assert graphs.masks["name"].tolist() == [k in (row[0], row[1], row[2], row[3]) for k in range(8)]
 
 
 @pytest.mark.parametrize(
