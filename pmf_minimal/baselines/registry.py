@@ -19,6 +19,7 @@ SYSTEMS: dict[str, type[EntityAligner] | str] = {
     "umaea": "pmf_minimal.baselines.umaea:UMAEA",
     "msnea": "pmf_minimal.baselines.msnea:MSNEA",
     "mmea": "pmf_minimal.baselines.mmea:MMEA",
+    "propagation": "pmf_minimal.beyond.neighbours:Propagation",
 }
 
 

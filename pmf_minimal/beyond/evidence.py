@@ -48,7 +48,7 @@ class Evidence(PairScores):
         csls_k, csls_rounds: as for :func:`matching.similarity`.
     """
 
-    explains = True
+    explains, temperature = True, 1.0  # its exponential is a ratio of likelihoods
 
     def __init__(self, left: Tensor, right: Tensor, temperatures: Tensor, csls_k: int = 3, csls_rounds: int = 0):
         self.modalities = len(temperatures)

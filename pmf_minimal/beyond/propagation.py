@@ -10,22 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
 from pmf_minimal.errors import DataError
 from pmf_minimal.graphs import GraphPair
-from pmf_minimal.scale import sparse_matching
-from pmf_minimal.scale.blockwise import Similarities
 
 #: Columns that are computed together; work memory is a few times N x CHUNK numbers, whatever the dimension.
 CHUNK = 256
 #: What an entity's own seed counts, the seeds one hop away, and those two hops away.
 WEIGHTS = (1.0, 1.0, 0.5)
-#: Between two rounds: candidates of each entity, and temperature and rounds of Sinkhorn on them.
-CANDIDATES, TEMPERATURE, SINKHORN_ROUNDS = 50, 0.03, 10
 
 
 class Edges:
@@ -100,58 +95,6 @@ def propagate(
         x, y = _views(edges, pairs, width, weights, generator)
         out[:, start : start + width] = torch.from_numpy(_bind(edges, x, y)).T
     return torch.nn.functional.normalize(out, out=out).to(graphs.edge_index.device)
-
-
-def align_by_propagation(
-    graphs: GraphPair,
-    seeds: Tensor,
-    *,
-    rounds: int = 3,
-    dim: int = 2048,
-    weights: Sequence[float] = WEIGHTS,
-    seed: int = 0,
-) -> tuple[Tensor, pd.DataFrame]:
-    """:func:`propagate` again and again, with pairs that it finds by itself as additional seeds.
-
-    After each round but the last, the entities that are in no seed and in no validation pair are matched. Those that are each other's
-    best by Sinkhorn on their best candidates join the seeds of the next round only: each round looks for them afresh, so that a wrong pair
-    can be dropped again. Entities without counterpart are matched like all others.
-
-    Args:
-        graphs: its triples are used, and ``valid`` if it is split, in order to leave those entities alone.
-        seeds: int64 ``[P, 2]``, rows of known pairs.
-        rounds: how often features are computed; 1 is a single :func:`propagate`.
-        dim, weights, seed: as for :func:`propagate`.
-
-    Returns:
-        float32 ``[N, dim]``, features of the last round; and for every round its ``seeds``, and the ``pairs`` that it found.
-
-    Raises:
-        DataError: as :func:`propagate`, or there are fewer rounds than one.
-    """
-    if rounds < 1:
-        raise DataError(f"{graphs.name}: propagation in {rounds} rounds computes nothing; ask for at least 1")
-    own, history = seeds[:0], []
-    for number in range(1, rounds + 1):
-        known = torch.cat([seeds, own])
-        features = propagate(graphs, known, dim=dim, weights=weights, seed=seed)
-        own = _own_pairs(graphs, seeds, features) if number < rounds else own[:0]
-        history.append({"round": number, "seeds": len(known), "pairs": len(own)})
-    return features, pd.DataFrame(history).set_index("round")
-
-
-def _own_pairs(graphs: GraphPair, seeds: Tensor, features: Tensor) -> Tensor:
-    """int64 ``[P, 2]``: pairs of unknown entities that are each other's best."""
-    free = (features != 0).any(dim=1)
-    for pairs in (seeds, graphs.get("valid", seeds[:0])):
-        free[pairs.ravel()] = False
-    rows = free.nonzero().ravel()
-    left, right = rows[rows < graphs.n_left], rows[rows >= graphs.n_left]
-    if not (len(left) and len(right)):
-        return seeds[:0]
-    candidates = sparse_matching.k_best(Similarities(features[left], features[right], kind="dot"), CANDIDATES)
-    found = sparse_matching.mutual(sparse_matching.sinkhorn(candidates, TEMPERATURE, SINKHORN_ROUNDS)).to(rows.device)
-    return torch.stack([left[found[:, 0]], right[found[:, 1]]], dim=1)
 
 
 def _views(

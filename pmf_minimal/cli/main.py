@@ -32,7 +32,7 @@ for _command in (data, align, predict, experiment):
     "--model",
     default="pmf",
     show_default=True,
-    help="pmf, or what it is compared with: eva, mclea, meaformer, umaea, msnea, mmea.",
+    help="pmf, or what it is compared with: eva, mclea, meaformer, umaea, msnea, mmea, propagation (trains nothing).",
 )
 @click.option(
     "--preset",

@@ -151,7 +151,9 @@ def restore(training: Training, tensors: dict[str, Tensor], values: dict) -> Non
         i, name = key.split(".")
         moments.setdefault(int(i), {})[name] = tensor
     shapes = {i: p.shape for i, p in enumerate(training.parameters)}
-    if not moments or any(x.ndim and x.shape != shapes.get(i) for i, each in moments.items() for x in each.values()):
+    if bool(moments) != bool(shapes) or any(
+        x.ndim and x.shape != shapes.get(i) for i, each in moments.items() for x in each.values()
+    ):
         raise ValueError("an optimiser of another model")
     training.optimiser.load_state_dict(training.optimiser.state_dict() | {"state": moments})
     training.schedule.last_epoch, training.epoch_fraction = values["steps"], 1.0

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pmf_minimal import matching
-from pmf_minimal.scale import approximate
+from pmf_minimal.scale import approximate, sparse_matching
 from pmf_minimal.scale.blockwise import PairScores
 from pmf_minimal.scale.kernels import row_slices
 from pmf_minimal.scale.memory import check_dense
@@ -20,6 +20,8 @@ def match(scores: PairScores, how: str = "greedy") -> Tensor:
     """
     if how == "approximate":
         return approximate.match(scores)
+    if how == "sinkhorn":
+        return sparse_matching.greedy(sparse_matching.plan(scores)).to(scores.left.device)
     if not scores.fits_in_block and how in BY_BLOCKS:
         return BY_BLOCKS[how](scores)
     check_possible(how, *scores.shape, scores.products)
@@ -39,7 +41,7 @@ def check_possible(how: str, n: int, m: int, products: bool) -> None:
     """
     if how == "approximate":
         approximate.check_possible(products)
-    elif how not in BY_BLOCKS:
+    elif how not in BY_BLOCKS and how != "sinkhorn":
         check_dense(n, m, how)
 
 

@@ -33,9 +33,11 @@ class PairScores(ABC):
         means: for every round of CSLS, what it takes from the rows ``[n]`` and from the columns ``[n']``.
         products: whether scores are plain products, so that an index of near neighbours finds the best of them.
         explains: whether ``by_modality`` says what each modality contributes, and ``confidence`` how probable a pair is.
+        temperature: of Sinkhorn's plan, in units of the score.
     """
 
     products = explains = False
+    temperature = 0.05
 
     def __init__(self, left: Tensor, right: Tensor, csls_k: int = 3, csls_rounds: int = 0):
         self.left, self.right, self.shape = left, right, (len(left), len(right))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pmf_minimal.metrics import count_better_and_tied, hits_and_mrr
+from pmf_minimal.scale import sparse_matching
 from pmf_minimal.scale.blockwise import PairScores, Similarities
 
 if TYPE_CHECKING:
@@ -48,15 +49,24 @@ def candidate_rows(graphs: GraphPair, pairs: Tensor, candidates: str) -> tuple[T
     return every[: graphs.n_left], every[graphs.n_left :], pairs[:, 0], pairs[:, 1] - graphs.n_left
 
 
+def by_sinkhorn(scores: PairScores, rows: Tensor, columns: Tensor) -> tuple[dict[str, float], dict[str, float]]:
+    """Hits@1, Hits@10 and MRR of pairs in both directions, where candidates are ranked by Sinkhorn's plan."""
+    plan, rows, columns = sparse_matching.plan(scores), rows.cpu(), columns.cpu()
+    forth = sparse_matching.count_better_and_tied(plan, rows, columns)
+    return hits_and_mrr(*forth), hits_and_mrr(*sparse_matching.count_better_and_tied(plan.T.tocsr(), columns, rows))
+
+
 def evaluate_model(
     model: EntityAligner, pairs: Tensor, matching: MatchingConfig, only: str | None = None
 ) -> pd.DataFrame:
     """Hits@1, Hits@10 and MRR of the joint embedding and of each modality alone, in both directions.
 
+    Where pairs are matched by Sinkhorn, candidates are ranked by its plan.
+
     Args:
         model: a trained model.
         pairs: int64 ``[P, 2]``.
-        matching: similarity, CSLS and candidates.
+        matching: similarity, CSLS, candidates and matcher.
         only: one embedding, such as ``joint``; None for all.
 
     Returns:
@@ -71,6 +81,9 @@ def evaluate_model(
             s = model.pair_scores(h[left], h[right], matching)
         else:
             s = Similarities(h[left], h[right], matching.similarity, matching.csls_k, matching.csls_rounds)
-        table[name, "left to right"] = evaluate_scores(s, rows, columns)
-        table[name, "right to left"] = evaluate_scores(s.T, columns, rows)
+        if matching.matching == "sinkhorn":
+            both = by_sinkhorn(s, rows, columns)
+        else:
+            both = evaluate_scores(s, rows, columns), evaluate_scores(s.T, columns, rows)
+        table |= {(name, way): row for way, row in zip(("left to right", "right to left"), both, strict=True)}
     return pd.DataFrame(table).T.rename_axis(["embedding", "direction"])

@@ -15,6 +15,9 @@ from pmf_minimal.metrics import TIE
 from pmf_minimal.scale import approximate
 from pmf_minimal.scale.blockwise import PairScores
 
+#: Candidates of each entity that take part in Sinkhorn's plan.
+CANDIDATES = 50
+
 
 def k_best(scores: PairScores, k: int) -> csr_array:
     """The k best columns of each row and the k best rows of each column, found a block of rows at a time.
@@ -92,6 +95,11 @@ def sinkhorn(candidates: csr_array, temperature: float = 0.05, rounds: int = 20)
     return _replaced(candidates, np.exp(log_p))
 
 
+def plan(scores: PairScores) -> csr_array:
+    """:func:`sinkhorn` on the best candidates of each entity, at the temperature that belongs to this kind of score."""
+    return sinkhorn(k_best(scores, CANDIDATES), scores.temperature)
+
+
 def greedy(candidates: csr_array) -> Tensor:
     """One-to-one matching among the candidates, the highest score first.
 
@@ -102,11 +110,16 @@ def greedy(candidates: csr_array) -> Tensor:
     return approximate.greedy(torch.from_numpy(pairs), torch.from_numpy(candidates.data))
 
 
-def mutual(candidates: csr_array) -> Tensor:
-    """Pairs that are each other's best candidate, int64 ``[P, 2]``, row and column, sorted by row; among equals the lower index is best."""
+def mutual(candidates: csr_array, least: float = -np.inf) -> Tensor:
+    """Pairs that are each other's best candidate, with a score of at least ``least``; among equals the lower index is best.
+
+    Returns:
+        int64 ``[P, 2]``, row and column, sorted by row.
+    """
     column, row = best_of_each_row(candidates), best_of_each_row(candidates.T.tocsr())
     rows = torch.arange(len(column))
-    both = row[column] == rows
+    best = torch.from_numpy(np.maximum.reduceat(candidates.data, candidates.indptr[:-1]))
+    both = (row[column] == rows) & (best >= least)
     return torch.stack([rows[both], column[both]], dim=1)
 
 

@@ -5,8 +5,10 @@ import pytest
 import torch
 from toys import pair_of_graphs
 
+from pmf_minimal import fit, load_run
 from pmf_minimal.beyond import propagation
-from pmf_minimal.beyond.propagation import Edges, align_by_propagation, propagate
+from pmf_minimal.beyond.neighbours import DIM
+from pmf_minimal.beyond.propagation import Edges, propagate
 from pmf_minimal.errors import DataError
 
 
@@ -132,38 +134,55 @@ def test_twins_are_found_and_wrong_seeds_cost_little():
     assert clean > dirty > clean * 2 / 3
 
 
-def test_rounds_find_more_and_leave_validation_pairs_alone(monkeypatch):
+def test_rounds_find_more_and_every_pair_of_their_own_is_new():
     graphs = twins(n=300, triples=1200, missing=0.3)
     graphs = graphs.with_split(graphs.pairs[:60], graphs.pairs[60:75], graphs.pairs[75:])
-    used = []
-    features_of = propagation.propagate
-    monkeypatch.setattr(
-        propagation, "propagate", lambda g, seeds, **kw: (used.append(seeds), features_of(g, seeds, **kw))[1]
-    )
-    z, history = align_by_propagation(graphs, graphs.train, dim=512)
-    assert hits(z, graphs, graphs.test) > hits(features_of(graphs, graphs.train, dim=512), graphs, graphs.test) + 0.05
-    assert history.index.tolist() == [1, 2, 3]
-    assert history["seeds"].tolist() == [len(s) for s in used] and history["seeds"].iloc[0] == 60
-    assert history["pairs"].tolist() == [len(used[1]) - 60, len(used[2]) - 60, 0]
-    for seeds in used:
-        assert torch.equal(seeds[:60], graphs.train)
-        assert not torch.isin(seeds, graphs.valid).any()
-        assert len(seeds[:, 0].unique()) == len(seeds[:, 1].unique()) == len(seeds)
-    again, same_history = align_by_propagation(graphs, graphs.train, dim=512)
-    assert torch.equal(again, z) and same_history.equals(history)
+    seeds = graphs.pairs[:75]  # nothing is chosen by validation, so these pairs are seeds too
+    one, more = (fit(graphs, model="propagation", iterative_epochs=n, progress=False) for n in (0, 2))
+    torch.testing.assert_close(one.embeddings()["structure"], propagate(graphs, seeds, dim=DIM))
+    assert one.history.index.tolist() == [1] and more.history.index.tolist() == [1, 2, 3]
+    first, last = (run.evaluate().loc["joint", "Hits@1"].mean() for run in (one, more))
+    assert last > first + 0.05
+    partner = more.model.encoders["structure"].partner
+    assert partner[seeds[:, 0]].equal(seeds[:, 1])
+    known = (partner >= 0).nonzero().ravel()
+    assert partner[partner[known]].equal(known)  # one-to-one
+    added = more.history["added"].iloc[-1]
+    assert len(known) == 2 * (75 + added) and added > 50
+    # Every entity has its counterpart among the pairs, so the truth of each own pair is known.
+    assert more.history["judged"].iloc[-1] == added and more.history["added correct"].iloc[-1] > 0.8 * added
+    again = fit(graphs, model="propagation", iterative_epochs=2, progress=False)
+    assert again.embeddings()["joint"].equal(more.embeddings()["joint"]) and again.history.equals(more.history)
 
 
-def test_one_round_is_plain_propagation():
-    graphs = twins()
-    z, history = align_by_propagation(graphs, graphs.pairs[:20], rounds=1, dim=128)
-    assert torch.equal(z, propagate(graphs, graphs.pairs[:20], dim=128)) and len(history) == 1
+def test_without_its_own_pairs_one_round_is_left():
+    assert fit(twins(), model="propagation", ablate=True, progress=False).history.index.tolist() == [1]
+
+
+def test_a_saved_run_of_propagation_is_loaded_and_a_halted_one_goes_on(tmp_path):
+    graphs = twins(n=100, triples=400)
+    settings = {"model": "propagation", "iterative_epochs": 2, "progress": False}
+    run = fit(graphs, **settings)
+    run.save(tmp_path / "run")
+    assert load_run(tmp_path / "run", graphs).embeddings()["joint"].equal(run.embeddings()["joint"])
+
+    def halt(training):
+        if training.epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(graphs, **settings, checkpoint=tmp_path / "state", callback=halt)
+    resumed = fit(graphs, **settings, checkpoint=tmp_path / "state")
+    assert resumed.embeddings()["joint"].equal(run.embeddings()["joint"]) and resumed.history.equals(run.history)
 
 
 def test_an_isolated_entity_has_no_features_and_finds_no_partner():
     graphs = pair_of_graphs(3, 3, [(0, 0, 1), (3, 1, 4)], {}, {}, [(0, 3), (1, 4), (2, 5)])
-    z, history = align_by_propagation(graphs, graphs.pairs[:1], dim=64)
-    assert (z[[2, 5]] == 0).all()
-    assert history["pairs"].tolist() == [1, 1, 0]
+    graphs = graphs.with_split(graphs.pairs[:1], graphs.pairs[:0], graphs.pairs[1:])
+    run = fit(graphs, model="propagation", iterative_epochs=2, progress=False)
+    assert (run.embeddings()["structure"][[2, 5]] == 0).all()
+    assert run.history["added"].dropna().tolist() == [1, 1]
+    assert run.model.encoders["structure"].partner.tolist() == [3, 4, -1, 0, 1, -1]
 
 
 @pytest.mark.parametrize(
@@ -178,8 +197,3 @@ def test_without_pairs_there_is_nothing_to_send(seeds):
 def test_seeds_are_rows_of_left_and_right(pair):
     with pytest.raises(DataError, match=r"seed \[.*\] does not name a row of the left graph \(0 to 5\)"):
         propagate(chain(), torch.tensor([[1, 7], pair]))
-
-
-def test_no_rounds_is_an_error():
-    with pytest.raises(DataError, match="ask for at least 1"):
-        align_by_propagation(chain(), chain().pairs, rounds=0)

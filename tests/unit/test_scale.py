@@ -209,7 +209,6 @@ def test_greedy_among_candidates_by_hand():
         ({"matching": "approximate", "fusion": "evidence", "scoring": "off"}, "matching=approximate looks for"),
         ({"matching": "approximate", "similarity": "euclidean"}, "set similarity=cosine or dot"),
         ({"matching": "optimal"}, "optimal matching of 15 to 15 entities .* set matching=greedy"),
-        ({"matching": "sinkhorn"}, "sinkhorn matching of 15 to 15"),
     ],
 )
 def test_what_no_matcher_can_do_is_said_before_training(monkeypatch, changes, says):

@@ -6,8 +6,9 @@ import torch
 from toys import same
 
 from pmf_minimal import matching, metrics
-from pmf_minimal.scale import kernels, sparse_matching
+from pmf_minimal.scale import block_matching, kernels, sparse_matching
 from pmf_minimal.scale.blockwise import Similarities
+from pmf_minimal.scale.evaluation import by_sinkhorn
 
 SHAPES = [(1, 1), (1, 5), (12, 12), (9, 14), (14, 9)]
 
@@ -103,3 +104,25 @@ def test_a_counterpart_that_is_no_candidate_is_never_a_hit():
 def test_nothing_to_choose_from_is_an_error(n, k):
     with pytest.raises(ValueError, match=f"no {k} best candidates among {n} x 3"):
         sparse_matching.k_best(similarities(n, 3), k)
+
+
+def test_only_pairs_that_are_probable_enough_are_taken():
+    scores = sparse_matching.k_best(Similarities(torch.eye(3), torch.eye(3) * torch.tensor([1.0, 0.5, 0.2]), "dot"), 3)
+    assert sparse_matching.mutual(scores, 0.5).tolist() == [[0, 0], [1, 1]]
+
+
+def test_matching_and_evaluation_by_sinkhorn_use_the_same_plan(monkeypatch):
+    """Of more entities than candidates each; ranks are those in the plan, in both directions."""
+    g = torch.Generator().manual_seed(0)
+    left = torch.randn(80, 8, generator=g)
+    scores = Similarities(left, left + 0.8 * torch.randn(80, 8, generator=g), csls_rounds=1)
+    plan = sparse_matching.plan(scores)
+    assert plan.nnz < 80 * 80 and torch.equal(block_matching.match(scores, "sinkhorn"), sparse_matching.greedy(plan))
+    order = torch.arange(80)
+    dense = torch.from_numpy(plan.toarray())
+    for found, matrix in zip(by_sinkhorn(scores, order, order), (dense, dense.T), strict=True):
+        assert found["Hits@1"] == pytest.approx(float((matrix.argmax(dim=1) == order).float().mean()))
+    # Few entities: all are candidates, and the plan is the dense one.
+    few = Similarities(left[:20], left[:20])
+    dense_plan = matching.sinkhorn(few.dense)
+    np.testing.assert_allclose(sparse_matching.plan(few).toarray(), dense_plan, rtol=1e-4, atol=1e-9)
