@@ -124,10 +124,8 @@ class Training:
         self.total_steps = (end - done) * math.ceil(per_epoch / config.accumulation)
         if config.schedule == "wrong_count":  # row 19: a share of a batch does not count as one
             self.total_steps = int(count / config.batch_size * (end - done))
-        self.epoch_fraction = 0.0
-        self.optimiser = torch.optim.AdamW(
-            [{"params": self.parameters}], lr=config.lr, weight_decay=config.weight_decay
-        )
+        self.epoch_fraction, parameters = 0.0, [{"params": self.parameters}]  # a group, which may be empty
+        self.optimiser = torch.optim.AdamW(parameters, lr=config.lr, weight_decay=config.weight_decay)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
             self.optimiser, lambda step: SCHEDULES[config.schedule](self, step)
         )

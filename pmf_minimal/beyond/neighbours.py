@@ -41,8 +41,9 @@ class PropagationEncoder(nn.Module):
 
     def use(self, pairs: Tensor) -> None:
         """Take int64 ``[P, 2]``, rows of pairs, as those that are known."""
+        left, right = pairs.to(self.partner.device).T
         self.partner.fill_(-1)
-        self.partner[pairs[:, 0]], self.partner[pairs[:, 1]] = pairs[:, 1], pairs[:, 0]
+        self.partner[left], self.partner[right] = right, left
 
     def forward(self, features: None = None, rows: Tensor | None = None) -> Tensor:
         """-> float ``[N, dim]``, or ``[len(rows), dim]`` for the rows asked for."""
