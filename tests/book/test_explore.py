@@ -153,7 +153,7 @@ def differs(seen, wanted, stored):
         "sides": (sides, wanted_sides),
         "greyed": (seen["cold"], f["good"] + f["bad"]),
         "framed": (seen["wrong"], len(wanted.matches) - int(correct)),
-        "said": ([int(x) for x in re.findall(r"\d+", seen["sentence"])], [*counts[0], *counts[1]]),
+        "said": ([int(x) for x in re.findall(r"\d+", seen["sentence"])], [*counts[0], *(counts[1] if f["all bad"] else [])]),
     }
     found += [name for name, (a, b) in same.items() if a != b]
     shown = [float(text) for text in seen["shown"]]

@@ -39,10 +39,8 @@ addEventListener("DOMContentLoaded", () => {
     return h("span", {class: `ex-face ${e < n ? "ex-left" : "ex-right"} ${more}`, style: `background-position:${at}`});
   }
 
-  const kindOf = (e) => {
-    const source = result.sources[e];
-    return source === e ? "" : source < 0 ? "no picture" : source >= 2 * n ? "noise" : `picture of ${name(source)}`;
-  };
+  const source = (e) => result.sources[e];
+  const kindOf = (e) => (source(e) === e ? "" : source(e) < 0 ? "no picture" : source(e) >= 2 * n ? "noise" : `picture of ${name(source(e))}`);
 
   // --- The frame -------------------------------------------------------------------------------------------------------
 
@@ -50,7 +48,7 @@ addEventListener("DOMContentLoaded", () => {
   const dots = steps.map((step, k) => h("a", {class: "ex-dot", href: `#${step.id}`, "aria-label": `Step ${k + 1}: ${step.section.querySelector("h3").firstChild.textContent}`}, `${k + 1}`));
   const text = h("div", {class: "ex-text"});
   const again = h("button", {class: "ex-quiet", onclick: () => go(tour)}, "Show this step again");
-  const back = h("button", {onclick: () => go(tour - 1)}, "Back"), next = h("button", {class: "ex-strong", onclick: () => go(tour + 1)}, "Next");
+  const back = h("button", {onclick: () => go(tour - 1)}, "Back"), next = h("button", {class: "ex-strong", onclick: () => (tour + 1 < steps.length ? go(tour + 1) : location.hash = "your-turn")});
   const spoken = h("p", {class: "ex-hidden", role: "status"});
 
   const big = h("b", {class: "ex-big"}), mrr = h("b"), right = h("b");
@@ -95,9 +93,9 @@ addEventListener("DOMContentLoaded", () => {
     card("ex-tour", "The tour", h("div", {class: "ex-steps"}, h("nav", {class: "ex-dots", "aria-label": "Steps of the tour"}, dots), again, back, next), text),
     card("ex-result", "The result",
       h("div", {class: "ex-numbers"}, h("div", {}, big, h("span", {}, "Hits@1")), h("div", {}, mrr, h("span", {}, "MRR")), h("div", {}, right, h("span", {}, "matches right"))),
-      chart, h("label", {class: "ex-slider", for: "ex-delta"}, "Threshold δ ", shown), delta, remark, frozen,
-      h("h4", {}, "Hits@1 of pairs that lost"), shares),
+      h("div", {class: "ex-along"}, chart, h("label", {class: "ex-slider", for: "ex-delta"}, "Threshold δ ", shown), delta), frozen, remark),
     card("ex-pairs", "The pairs", grid, hint),
+    card("ex-lost", "What was lost", h("h4", {}, "Hits@1 of pairs that lost"), shares),
     card("ex-detail", "The chosen emoji", detail),
     card("ex-controls", "Switches", switches, h("div", {class: "ex-buttons"}, corrupt, restore)),
     spoken));
@@ -170,7 +168,7 @@ addEventListener("DOMContentLoaded", () => {
     if (text.firstChild !== step.section) text.replaceChildren(step.section);
     dots.forEach((dot, k) => dot.toggleAttribute("aria-current", k === tour));
     back.disabled = tour === 0;
-    next.disabled = tour === steps.length - 1;
+    next.textContent = tour + 1 < steps.length ? "Next" : "Your turn";
     again.hidden = M.address(M.parse(step.state)) === M.address(state);
   }
 
@@ -184,12 +182,12 @@ addEventListener("DOMContentLoaded", () => {
     delta.disabled = state.freeze === "truth";
     remark.textContent = state.freeze === "truth" ? "An oracle freezes the bad pictures and no others."
       : state.fusion === "none" ? "Nothing is weighted: what is frozen still counts." : "";
-    const share = ([some, all], word) => h("span", {}, h("b", {}, `${some}`), ` of ${all} ${word}`);
-    frozen.replaceChildren("Frozen: ", share(result.good, "good"), " and ", share(result.foul, "bad"), " pictures");
-    shares.replaceChildren(...["no picture", "one side’s", "both"].map((label, k) => {
+    const share = ([some, all], word) => h("span", {}, h("b", {}, `${some}`), ` of ${all} ${word}`.trimEnd());
+    frozen.replaceChildren("Frozen: ", ...result.foul[1] ? [share(result.good, "good"), " and ", share(result.foul, "bad")] : [share(result.good, "")], " pictures");
+    shares.replaceChildren(...["no picture", "one picture", "both"].map((label, k) => {
       const [count, hits] = result.sides[k];
       return h("div", {class: "ex-side"}, h("span", {}, label), h("span", {class: "ex-track"}, h("span", {style: `width:${(hits ?? 0) * 100}%`})),
-        h("b", {}, hits === null ? "–" : number(hits)), h("small", {}, `${count} pairs`));
+        h("b", {}, hits === null ? "–" : number(hits)), h("small", {}, `${count} pair${count === 1 ? "" : "s"}`));
     }));
   }
 
@@ -202,7 +200,7 @@ addEventListener("DOMContentLoaded", () => {
       pair.classList.toggle("ex-open", found === undefined);
       for (const e of [i, data.partner[i]]) {
         const cell = cells[e], cold = result.frozen[e], kind = kindOf(e), weight = result.counts[3][e];
-        cell.replaceChildren(picture(result.sources[e], cold ? "ex-cold" : ""), h("span", {class: "ex-weight"}, h("span", {style: `width:${weight * 100}%`})));
+        cell.replaceChildren(picture(source(e), cold ? "ex-cold" : ""), h("span", {class: "ex-weight"}, h("span", {style: `width:${weight * 100}%`})));
         cell.classList.toggle("ex-bad", result.bad[e]);
         cell.setAttribute("aria-pressed", e === state.show);
         cell.tabIndex = e === state.show ? 0 : -1;
@@ -230,27 +228,28 @@ addEventListener("DOMContentLoaded", () => {
     const e = state.show, partner = data.partner[e], all = M.candidates(result, e);
     const at = all.findIndex((c) => c.entity === partner), rows = all.slice(0, 5);
     if (at >= 5) rows.push(all[at]);
-    detail.replaceChildren(
+    detail.replaceChildren(...[
       h("div", {class: "ex-two"}, portrait(e, "ex-chosen"), h("span", {class: "ex-arrow", "aria-hidden": "true"}, at === 0 ? "=" : "≠"), portrait(partner)),
-      actions(e), whatIf(e, partner),
+      actions(e), state.on !== "i" && state.on !== "" && whatIf(e, partner),
       h("h4", {}, `Nearest to it among the ${side(partner)} emoji`),
-      list(rows, all, partner), h("p", {class: "ex-why"}, why(all, at)));
+      h("p", {class: "ex-legend"}, [...M.MODALITIES, ...(result.taken ? ["neighbourhood"] : [])].map((m, k) => h("span", {class: `ex-m${k}`}, m))),
+      list(rows, all, partner), h("p", {class: "ex-why"}, why(all, at))].filter(Boolean));
   }
 
   function portrait(e, cls = "") {
     const kind = kindOf(e), cold = result.frozen[e];
-    return h("div", {class: `ex-portrait ${cls}`}, h("button", {class: "ex-frame", "aria-label": `Choose ${name(e)}, ${side(e)}`, onclick: () => choose(e)}, picture(result.sources[e], cold ? "ex-cold" : "")),
+    return h("div", {class: `ex-portrait ${cls}`}, h("button", {class: "ex-frame", "aria-label": `Choose ${name(e)}, ${side(e)}`, onclick: () => choose(e)}, picture(source(e), cold ? "ex-cold" : "")),
       h("span", {class: "ex-name", lang: e < n ? "fr" : "en"}, name(e)),
-      h("small", {}, [kind, cold ? "frozen" : `w = ${number(result.w[3][e])}`].filter(Boolean).join(", ")));
+      h("small", {}, [kind, cold ? "frozen" : source(e) >= 0 && `score w ${number(result.w[3][e])}`].filter(Boolean).join(", ")));
   }
 
   function actions(e) {
-    const source = result.sources[e], hand = new Set(M.list(state.hand).map(Number));
+    const hand = new Set(M.list(state.hand).map(Number));
     const button = (label, act, pressed) => h("button", {onclick: act, "aria-pressed": pressed}, label);
     return h("div", {class: "ex-actions", role: "group", "aria-label": `The picture of ${name(e)}`},
-      source !== e && button("Restore", () => edit(e, e)),
-      source !== e + 2 * n && button("Noise", () => edit(e, e + 2 * n)),
-      source >= 0 && button("Remove", () => edit(e, -1)),
+      source(e) !== e && button("Restore", () => edit(e, e)),
+      source(e) !== e + 2 * n && button("Noise", () => edit(e, e + 2 * n)),
+      source(e) >= 0 && button("Remove", () => edit(e, -1)),
       button("Swap", () => { swapping = e; show(); (cells[e]).focus(); }),
       button("Freeze", () => { hand[hand.has(e) ? "delete" : "add"](e); set({hand: [...hand].sort((a, b) => a - b).join(".")}); }, hand.has(e) ? "true" : "false"));
   }
@@ -263,8 +262,8 @@ addEventListener("DOMContentLoaded", () => {
       return M.rankOf(M.compute({...state, fusion, hand: [...kept, ...dropped].join(".")}, [e, partner]), e);
     };
     const cells = [["kept", rank()], ["dropped here", rank(e)], ["dropped there", rank(partner)], ["dropped from both", rank(e, partner)]];
-    return h("div", {}, h("h4", {}, "Rank of its counterpart, were the picture …"),
-      h("dl", {class: "ex-ranks"}, cells.map(([label, value]) => h("div", {class: value > 1 ? "ex-lost" : ""}, h("dt", {}, label), h("dd", {}, place(value))))));
+    return h("div", {}, h("h4", {}, "Rank of its counterpart if the picture were …"),
+      h("dl", {class: "ex-ranks"}, cells.map(([label, value]) => h("div", {class: value > 1 ? "ex-worse" : ""}, h("dt", {}, label), h("dd", {}, place(value))))));
   }
 
   function list(rows, all, partner) {
@@ -281,7 +280,7 @@ addEventListener("DOMContentLoaded", () => {
       const words = M.MODALITIES.map((m, k) => `${m} ${number(c.parts[k])}`).join(", ") + (result.taken ? `, neighbourhood ${number(c.parts[4])}` : "");
       const rank = all.indexOf(c) + 1;
       return h("li", {class: c.entity === partner ? "ex-true" : "", value: rank}, h("span", {class: "ex-rank"}, `${rank}`),
-        h("button", {class: "ex-small", "aria-label": `Choose ${name(c.entity)}`, onclick: () => choose(c.entity)}, picture(result.sources[c.entity], result.frozen[c.entity] ? "ex-cold" : "")),
+        h("button", {class: "ex-small", "aria-label": `Choose ${name(c.entity)}`, onclick: () => choose(c.entity)}, picture(source(c.entity), result.frozen[c.entity] ? "ex-cold" : "")),
         h("span", {class: "ex-line"}, h("span", {class: "ex-label"}, name(c.entity), c.entity === partner && h("small", {}, " its counterpart")),
           h("span", {class: "ex-bars", title: words}, h("span", {class: "ex-zero", style: `left:${-low / wide * 100}%`}), bars), say(words)),
         h("b", {}, number(c.score)));
@@ -315,9 +314,9 @@ addEventListener("DOMContentLoaded", () => {
     }
     const line = (points, cls) => `<polyline class="${cls}" points="${points.join(" ")}" />`;
     const some = result.foul[1] > 0;
-    chart.innerHTML = `<svg viewBox="0 0 1 1" preserveAspectRatio="none" aria-hidden="true"><path class="ex-gridline" d="M0 0H1M0 .5H1M0 1H1"/>
+    chart.innerHTML = `<i>1</i><i>0</i><svg viewBox="0 0 1 1" preserveAspectRatio="none" aria-hidden="true"><path class="ex-gridline" d="M0 0H1M0 .5H1M0 1H1"/>
       ${line(lines.good, "ex-good")}${some ? line(lines.foul, "ex-foul") : ""}${line(lines.hits, "ex-hits")}
-      <path class="ex-now" d="M${state.delta} 0V1"/></svg><p><span class="ex-hits">Hits@1</span><span class="ex-good">frozen, good</span>${some ? '<span class="ex-foul">frozen, bad</span>' : ""}</p>`;
+      <path class="ex-now" d="M${state.delta} 0V1"/></svg><p><span class="ex-hits">Hits@1</span><span class="ex-good">frozen${some ? ", good" : ""}</span>${some ? '<span class="ex-foul">frozen, bad</span>' : ""}</p>`;
   }
 
   // --- Keyboard --------------------------------------------------------------------------------------------------------
