@@ -225,7 +225,7 @@ def main():
         sheet.save(FOLDER / f"{name}.webp", "WEBP", **QUALITY)
     text = PAGE.read_text(encoding="utf-8")
     PAGE.write_text(fill(text, stored), encoding="utf-8", newline="\n")
-    figure(stored, State.parse(steps(text)["one-sided"]), both).save(FIGURE, "WEBP", quality=70, method=6)
+    figure(stored, State.parse(steps(text)[SHOWN]), both).save(FIGURE, "WEBP", quality=70, method=6)
 
 
 if __name__ == "__main__":

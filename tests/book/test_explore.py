@@ -32,6 +32,15 @@ LOOK = """ADDRESSES.map(address => {
     wrong: [...document.querySelectorAll(".ex-grid .ex-wrong")].length};
 })"""
 
+# Numbers without the page's way of writing them.
+DETAIL = """(() => {
+  const all = selector => [...document.querySelectorAll(selector)], plain = text => text.replaceAll("−", "-");
+  return {names: all(".ex-label").map(e => e.firstChild.textContent), scores: all(".ex-list b").map(e => +plain(e.textContent)),
+    words: all(".ex-bars").map(e => plain(e.title)), ranks: all(".ex-ranks dd").map(e => +e.textContent)};
+})()"""
+# The chosen emoji and the chart are drawn with the next frame.
+FRAME = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
+
 
 @pytest.fixture(scope="module")
 def stored():
@@ -153,7 +162,10 @@ def differs(seen, wanted, stored):
         "sides": (sides, wanted_sides),
         "greyed": (seen["cold"], f["good"] + f["bad"]),
         "framed": (seen["wrong"], len(wanted.matches) - int(correct)),
-        "said": ([int(x) for x in re.findall(r"\d+", seen["sentence"])], [*counts[0], *(counts[1] if f["all bad"] else [])]),
+        "said": (
+            [int(x) for x in re.findall(r"\d+", seen["sentence"])],
+            [*counts[0], *(counts[1] if f["all bad"] else [])],
+        ),
     }
     found += [name for name, (a, b) in same.items() if a != b]
     shown = [float(text) for text in seen["shown"]]
@@ -180,7 +192,7 @@ def test_a_mistake_in_the_script_would_be_seen(page, stored):
 
 def test_the_lines_of_the_chart_are_what_the_slider_gives(page, stored):
     page.evaluate("explorable.set(METHOD.parse('fusion=keep&edits=3n.70n.9-14.14-9'))")
-    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.evaluate(FRAME)
     lines = page.evaluate("[...document.querySelectorAll('.ex-chart polyline')].map(l => l.getAttribute('points'))")
     for k in (0, 20, 37, 45, 50):
         f = explore.compute(stored, explore.State.parse(f"fusion=keep&edits=3n.70n.9-14.14-9&delta={k / 50}")).figures
@@ -204,26 +216,72 @@ def test_every_step_of_the_tour_is_a_state(page):
 
 
 def test_pictures_can_be_corrupted_and_restored(page):
-    button = (
-        """(label => [...document.querySelectorAll(".ex-actions button")].find(b => b.textContent == label).click())"""
-    )
+    def act(label, then=""):
+        page.evaluate(FRAME)
+        page.evaluate(f"document.querySelector('.ex-actions [data-key={label}]').click() {then}")
+        return page.evaluate("explorable.state.edits")
+
+    def choose(number):
+        return f", document.querySelectorAll('.ex-cell')[{number}].click()"
+
     page.evaluate("explorable.set({...METHOD.DEFAULT, show: 7})")
-    edits = "explorable.state.edits"
-    page.evaluate(f"{button}('Noise')")
-    assert page.evaluate(edits) == "7n"
-    page.evaluate(f"{button}('Remove')")
-    assert page.evaluate(edits) == "7x"
-    page.evaluate(f"{button}('Restore')")
-    assert page.evaluate(edits) == ""
-    page.evaluate(f"{button}('Swap'), document.querySelectorAll('.ex-cell')[2 * 11].click()")
-    assert page.evaluate(edits) == "7-11.11-7"
+    assert [act("Noise"), act("Remove"), act("Restore")] == ["7n", "7x", ""]
+    assert act("Swap", choose(2 * 11)) == "7-11.11-7"
     assert page.evaluate("document.querySelectorAll('.ex-grid .ex-bad').length") == 2
-    page.evaluate(f"{button}('Restore')")
-    assert page.evaluate(edits) == ""
-    page.evaluate(f"{button}('Swap'), document.querySelectorAll('.ex-cell')[1].click()")
-    assert page.evaluate(edits) == "", "pictures are swapped within a graph only"
-    page.evaluate(f"explorable.set({{show: 7}}), {button}('Freeze')")
+    assert act("Restore") == ""
+    assert act("Swap", choose(1)) == "", "pictures are swapped within a graph only"
+    act("Freeze")
     assert page.evaluate("[explorable.state.hand, explorable.result.frozen[7]]") == ["7", True]
+
+
+def test_what_is_pressed_keeps_the_focus(page):
+    page.evaluate("explorable.set({...METHOD.DEFAULT, show: 7})")
+    page.evaluate(FRAME)
+    for key, then in (("Freeze", "Freeze"), ("Noise", "Restore")):
+        page.evaluate(f"document.querySelector('.ex-actions [data-key={key}]').focus()")
+        page.press("Enter", windowsVirtualKeyCode=13, text="\r")
+        page.evaluate(FRAME)
+        assert page.evaluate("document.activeElement.dataset.key") == then
+
+
+def test_what_the_chosen_emoji_shows(page, stored):
+    """Candidates in order, their bars, and the rank if pictures were dropped: all as the package has them."""
+    right = 60 + int(stored.counterpart[15])
+    for address in ("show=15&fusion=keep", "show=15&fusion=evidence&csls=1&edits=many", f"show={right}&fusion=weights"):
+        page.evaluate(f"explorable.set(METHOD.parse('{address}'))")
+        page.evaluate(FRAME)
+        seen = page.evaluate(DETAIL)
+        state = explore.State.parse(address)
+        scores = explore.compute(stored, state).scores
+        row, names = (scores[15], stored.names[1]) if state.show == 15 else (scores[:, right - 60], stored.names[0])
+        best = row.argsort(descending=True)[:5]
+        assert seen["names"][:5] == [names[k] for k in best]
+        assert seen["scores"][:5] == pytest.approx(row[best].tolist(), abs=0.0051)
+        words = [[float(x) for x in re.findall(r"-?\d*\.\d+", text)] for text in seen["words"]]
+        assert [sum(parts) for parts in words] == pytest.approx(seen["scores"], abs=0.031)
+        dropped = ("", f"{state.show}", f"{right if state.show == 15 else 15}", f"15.{right}")
+        wanted = [explore.compute(stored, explore.State.parse(f"{address}&hand={x}")).figures["rank"] for x in dropped]
+        assert seen["ranks"] == wanted
+
+
+def test_the_story_is_what_the_numbers_say(stored):
+    """What the six steps tell in words."""
+    states = explore.steps(explore.PAGE.read_text(encoding="utf-8"))
+
+    def figures(name, more=""):
+        return explore.compute(stored, explore.State.parse(f"{states[name]}&{more}")).figures
+
+    assert figures("look-alike")["rank"] > 1 and figures("look-alike")["w"] > 0.8
+    assert figures("threshold")["hits"] < figures("pairs")["hits"] - 0.05
+    shark = explore.State.parse(states["one-sided"]).hand
+    kept, one, both = (figures("one-sided", f"hand={dropped}")["rank"] for dropped in ("", shark, f"15.{shark}"))
+    assert kept == both == 1 < one
+    oracle = figures("oracle")
+    assert oracle["hits"] <= figures("oracle", "on=sra")["hits"]
+    assert oracle["hits one lost"] < min(oracle["hits none lost"], oracle["hits both lost"]) - 0.1
+    assert figures("oracle", "fusion=none")["rank"] < oracle["rank"]
+    assert figures("evidence")["hits"] > oracle["hits"]
+    assert figures("evidence", "edits=&freeze=score")["hits"] > figures("pairs")["hits"]
 
 
 def test_switches_and_address_say_the_same(page):

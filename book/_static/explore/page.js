@@ -9,7 +9,7 @@ addEventListener("DOMContentLoaded", () => {
     const section = mark.closest("section"), label = section.querySelector("span[id^=explore-]") ?? section;
     return {section, state: mark.dataset.state, id: label.id};
   });
-  let state, result, tour = 0, swapping = null;
+  let state, result, tour = 0, swapping = null, frame = 0;
 
   // --- Small tools -----------------------------------------------------------------------------------------------------
 
@@ -157,8 +157,8 @@ addEventListener("DOMContentLoaded", () => {
     showNumbers();
     showPairs();
     showSwitches();
-    showDetail();
-    requestAnimationFrame(showChart);
+    // What takes longest is shown once a frame, however fast the slider moves.
+    frame ||= requestAnimationFrame(() => { frame = 0; showDetail(); showChart(); });
     const [good, foul] = [result.good, result.foul];
     spoken.textContent = `Hits@1 ${number(result.hits)}. Frozen: ${foul[0]} of ${foul[1]} bad and ${good[0]} of ${good[1]} good pictures.`;
   }
@@ -228,24 +228,26 @@ addEventListener("DOMContentLoaded", () => {
     const e = state.show, partner = data.partner[e], all = M.candidates(result, e);
     const at = all.findIndex((c) => c.entity === partner), rows = all.slice(0, 5);
     if (at >= 5) rows.push(all[at]);
+    const focused = detail.contains(document.activeElement) ? document.activeElement.dataset.key : null;
     detail.replaceChildren(...[
       h("div", {class: "ex-two"}, portrait(e, "ex-chosen"), h("span", {class: "ex-arrow", "aria-hidden": "true"}, at === 0 ? "=" : "≠"), portrait(partner)),
       actions(e), state.on !== "i" && state.on !== "" && whatIf(e, partner),
       h("h4", {}, `Nearest to it among the ${side(partner)} emoji`),
       h("p", {class: "ex-legend"}, [...M.MODALITIES, ...(result.taken ? ["neighbourhood"] : [])].map((m, k) => h("span", {class: `ex-m${k}`}, m))),
       list(rows, all, partner), h("p", {class: "ex-why"}, why(all, at))].filter(Boolean));
+    if (focused) (detail.querySelector(`[data-key="${focused}"]`) ?? detail.querySelector("[data-key=Restore], [data-key=Noise]")).focus();
   }
 
   function portrait(e, cls = "") {
     const kind = kindOf(e), cold = result.frozen[e];
-    return h("div", {class: `ex-portrait ${cls}`}, h("button", {class: "ex-frame", "aria-label": `Choose ${name(e)}, ${side(e)}`, onclick: () => choose(e)}, picture(source(e), cold ? "ex-cold" : "")),
+    return h("div", {class: `ex-portrait ${cls}`}, h("button", {class: "ex-frame", "data-key": cls || "other", "aria-label": `Choose ${name(e)}, ${side(e)}`, onclick: () => choose(e)}, picture(source(e), cold ? "ex-cold" : "")),
       h("span", {class: "ex-name", lang: e < n ? "fr" : "en"}, name(e)),
       h("small", {}, [kind, cold ? "frozen" : source(e) >= 0 && `score w ${number(result.w[3][e])}`].filter(Boolean).join(", ")));
   }
 
   function actions(e) {
     const hand = new Set(M.list(state.hand).map(Number));
-    const button = (label, act, pressed) => h("button", {onclick: act, "aria-pressed": pressed}, label);
+    const button = (label, act, pressed) => h("button", {onclick: act, "aria-pressed": pressed, "data-key": label}, label);
     return h("div", {class: "ex-actions", role: "group", "aria-label": `The picture of ${name(e)}`},
       source(e) !== e && button("Restore", () => edit(e, e)),
       source(e) !== e + 2 * n && button("Noise", () => edit(e, e + 2 * n)),
@@ -280,7 +282,7 @@ addEventListener("DOMContentLoaded", () => {
       const words = M.MODALITIES.map((m, k) => `${m} ${number(c.parts[k])}`).join(", ") + (result.taken ? `, neighbourhood ${number(c.parts[4])}` : "");
       const rank = all.indexOf(c) + 1;
       return h("li", {class: c.entity === partner ? "ex-true" : "", value: rank}, h("span", {class: "ex-rank"}, `${rank}`),
-        h("button", {class: "ex-small", "aria-label": `Choose ${name(c.entity)}`, onclick: () => choose(c.entity)}, picture(source(c.entity), result.frozen[c.entity] ? "ex-cold" : "")),
+        h("button", {class: "ex-small", "data-key": `rank ${rank}`, "aria-label": `Choose ${name(c.entity)}`, onclick: () => choose(c.entity)}, picture(source(c.entity), result.frozen[c.entity] ? "ex-cold" : "")),
         h("span", {class: "ex-line"}, h("span", {class: "ex-label"}, name(c.entity), c.entity === partner && h("small", {}, " its counterpart")),
           h("span", {class: "ex-bars", title: words}, h("span", {class: "ex-zero", style: `left:${-low / wide * 100}%`}), bars), say(words)),
         h("b", {}, number(c.score)));
