@@ -96,7 +96,7 @@ addEventListener("DOMContentLoaded", () => {
       h("div", {class: "ex-along"}, chart, h("label", {class: "ex-slider", for: "ex-delta"}, "Threshold δ ", shown), delta), frozen, remark),
     card("ex-pairs", "The pairs", grid, hint),
     card("ex-lost", "What was lost", h("h4", {}, "Hits@1 of pairs that lost"), shares),
-    card("ex-detail", "The chosen emoji", detail),
+    card("ex-detail", "The chosen emoji", detail, h("button", {class: "ex-quiet ex-up", onclick: () => cells[state.show].focus()}, "Back to the pairs")),
     card("ex-controls", "Switches", switches, h("div", {class: "ex-buttons"}, corrupt, restore)),
     spoken));
   const home = steps[0].section.parentElement;
@@ -131,7 +131,12 @@ addEventListener("DOMContentLoaded", () => {
   }
 
   function choose(e) {
-    if (swapping === null) return set({show: e});
+    if (swapping === null) {
+      set({show: e});
+      // On a phone what is chosen is shown below all pairs.
+      if (grid.contains(document.activeElement) && detail.offsetTop > grid.offsetTop + grid.offsetHeight) detail.parentElement.scrollIntoView({block: "start"});
+      return;
+    }
     const from = swapping;
     swapping = null;
     if (e === from || (e < n) !== (from < n)) return show();
