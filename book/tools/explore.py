@@ -144,7 +144,7 @@ def chosen(stored, result, e):
 
 def steps(text):
     """Name -> address of the state of every step of the tour, as the page has them."""
-    found = re.findall(r"^\(explore-([\w-]+)\)=\n### .*\n+<span data-state=\"([^\"]*)\"", text, re.MULTILINE)
+    found = re.findall(r'<span data-name="([\w-]+)" data-state="([^"]*)"', text)
     return {name: address.replace("&amp;", "&") for name, address in found}
 
 
@@ -161,7 +161,7 @@ def fill(text, stored):
     rows.append("|---|---|---|---|---|---|---|---|")
     for name, address in states.items():
         f = compute(stored, State.parse(address)).figures
-        title = re.search(rf"\(explore-{name}\)=\n### (.*)\n", text)[1]
+        title = re.search(rf'### (.*)\n+<span data-name="{name}"', text)[1]
         cells = [title, shown(f["hits"]), shown(f["mrr"])]
         cells += [f"{f[kind]} of {f[f'all {kind}']}" for kind in ("good", "bad")]
         for side in ("none", "one", "both"):

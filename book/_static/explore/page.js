@@ -5,10 +5,7 @@ addEventListener("DOMContentLoaded", () => {
   const root = document.getElementById("explorable");
   if (!root || !window.EXPLORE) return;
   const M = METHOD, data = M.load(window.EXPLORE), n = data.names[0].length, LETTERS = "srai";
-  const steps = [...document.querySelectorAll("[data-state]")].map((mark) => {
-    const section = mark.closest("section"), label = section.querySelector("span[id^=explore-]") ?? section;
-    return {section, state: mark.dataset.state, id: label.id};
-  });
+  const steps = [...document.querySelectorAll("[data-state]")].map((mark) => ({section: mark.closest("section"), state: mark.dataset.state}));
   let state, result, tour = 0, swapping = null, frame = 0;
 
   // --- Small tools -----------------------------------------------------------------------------------------------------
@@ -45,7 +42,7 @@ addEventListener("DOMContentLoaded", () => {
   // --- The frame -------------------------------------------------------------------------------------------------------
 
   const card = (cls, title, ...children) => h("section", {class: `ex-card ${cls}`, "aria-label": title}, ...children);
-  const dots = steps.map((step, k) => h("a", {class: "ex-dot", href: `#${step.id}`, "aria-label": `Step ${k + 1}: ${step.section.querySelector("h3").firstChild.textContent}`}, `${k + 1}`));
+  const dots = steps.map((step, k) => h("a", {class: "ex-dot", href: `#${step.section.id}`, "aria-label": `Step ${k + 1}: ${step.section.querySelector("h3").firstChild.textContent}`}, `${k + 1}`));
   const text = h("div", {class: "ex-text"});
   const again = h("button", {class: "ex-quiet", onclick: () => go(tour)}, "Show this step again");
   const back = h("button", {onclick: () => go(tour - 1)}, "Back"), next = h("button", {class: "ex-strong", onclick: () => (tour + 1 < steps.length ? go(tour + 1) : location.hash = "your-turn")});
@@ -114,14 +111,14 @@ addEventListener("DOMContentLoaded", () => {
 
   function go(k) {
     if (k < 0 || k >= steps.length) return;
-    if (location.hash === `#${steps[k].id}`) read();
-    else location.hash = steps[k].id;
+    if (location.hash === `#${steps[k].section.id}`) read();
+    else location.hash = steps[k].section.id;
   }
 
   /** Takes the state from the address: a step of the tour, or what its parts say. */
   function read() {
     const hash = decodeURIComponent(location.hash.slice(1));
-    const k = steps.findIndex((step) => step.id === hash || step.section.id === hash);
+    const k = steps.findIndex((step) => step.section.id === hash);
     if (k < 0 && hash && !hash.includes("=")) return; // another place of the page
     if (k >= 0 || !hash) tour = Math.max(0, k);
     state = M.parse(k < 0 && hash ? hash : steps[tour].state);
@@ -170,7 +167,8 @@ addEventListener("DOMContentLoaded", () => {
 
   function showTour() {
     const step = steps[tour];
-    if (text.firstChild !== step.section) text.replaceChildren(step.section);
+    home.append(...text.childNodes);
+    text.append(step.section);
     dots.forEach((dot, k) => dot.toggleAttribute("aria-current", k === tour));
     back.disabled = tour === 0;
     next.textContent = tour + 1 < steps.length ? "Next" : "Your turn";
