@@ -59,7 +59,7 @@ addEventListener("DOMContentLoaded", () => {
   const grid = h("div", {class: "ex-grid", role: "group", "aria-label": "Sixty pairs of emoji, the French one first. Arrow keys move, Enter chooses.", onkeydown: move});
   const cells = [];
   for (let i = 0; i < n; i++) {
-    const pair = [i, data.partner[i]].map((e) => (cells[e] = h("button", {class: "ex-cell", tabindex: -1, onclick: () => choose(e)})));
+    const pair = [i, data.partner[i]].map((e) => (cells[e] = h("button", {class: "ex-cell", tabindex: -1, onclick: () => choose(e, true)})));
     grid.append(h("div", {class: "ex-pair"}, pair));
   }
   const hint = h("p", {class: "ex-hint"});
@@ -75,9 +75,10 @@ addEventListener("DOMContentLoaded", () => {
     on[event.target.checked ? "add" : "delete"](LETTERS[k]);
     set({on: [...LETTERS].filter((letter) => on.has(letter)).join("")});
   }}), h("span", {}, m)));
-  const switches = [
+  const ways = [
     choice("fusion", "Fusion", [["none", "nothing weighted"], ["weights", "weights"], ["keep", "keep or drop"], ["evidence", "evidence"]]),
     choice("freeze", "Frozen by", [["score", "the score"], ["truth", "an oracle"]]),
+  ], more = [
     h("fieldset", {class: "ex-choice"}, h("legend", {}, "Modalities"), h("div", {class: "ex-chips"}, chips)),
     choice("step", "Epoch of the run", data.epochs.map((epoch, k) => [k, epoch])),
     choice("match", "Matches", [["row", "nearest"], ["greedy", "greedy"], ["mutual", "mutual"]]),
@@ -94,7 +95,8 @@ addEventListener("DOMContentLoaded", () => {
     card("ex-pairs", "The pairs", grid, hint),
     card("ex-lost", "What was lost", h("h4", {}, "Hits@1 of pairs that lost"), shares),
     card("ex-detail", "The chosen emoji", detail, h("button", {class: "ex-quiet ex-up", onclick: () => cells[state.show].focus()}, "Back to the pairs")),
-    card("ex-controls", "Switches", switches, h("div", {class: "ex-buttons"}, corrupt, restore)),
+    card("ex-controls", "Fusion and freezing", ways),
+    card("ex-more", "Further switches", more, h("div", {class: "ex-buttons"}, corrupt, restore)),
     spoken));
   const home = steps[0].section.parentElement;
   document.documentElement.classList.add("ex-live");
@@ -127,11 +129,11 @@ addEventListener("DOMContentLoaded", () => {
     if (k >= 0) root.scrollIntoView({block: "start"});
   }
 
-  function choose(e) {
+  function choose(e, above = false) {
     if (swapping === null) {
       set({show: e});
       // On a phone what is chosen is shown below all pairs.
-      if (grid.contains(document.activeElement) && detail.offsetTop > grid.offsetTop + grid.offsetHeight) detail.parentElement.scrollIntoView({block: "start"});
+      if (above && detail.offsetTop > grid.offsetTop + grid.offsetHeight) detail.parentElement.scrollIntoView({block: "start"});
       return;
     }
     const from = swapping;
