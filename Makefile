@@ -85,6 +85,7 @@ refresh: setup ## execute the notebooks and rewrite their set-up cells, committe
 	$(BIN)/python book/tools/exercise_list.py
 	$(BIN)/python book/tools/figure_list.py
 	$(BIN)/python book/tools/claims.py
+	$(BIN)/python book/tools/explore.py
 	$(BIN)/python book/tools/errata.py
 	$(BIN)/python book/tools/questions.py
 
