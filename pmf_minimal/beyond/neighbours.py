@@ -14,7 +14,7 @@ from pmf_minimal.model import EntityAligner
 from pmf_minimal.scale import sparse_matching
 
 #: Width of the features. What is random needs width: the error of a cosine is about one by its square root.
-DIM = 2048
+DIM = 1024
 #: Rounds with pairs of its own that follow the first, at most; the figures hardly change after the third.
 ROUNDS = 4
 #: How probable a pair of its own must be, by Sinkhorn's plan.
@@ -67,7 +67,7 @@ class Propagation(EntityAligner):
         >>> from pmf_minimal import fit, load
         >>> run = fit(load("emoji/fr_en"), model="propagation", iterative_epochs=0, progress=False)
         >>> run.embeddings()["structure"].shape
-        torch.Size([6120, 2048])
+        torch.Size([6120, 1024])
     """
 
     title, ablated, uses, published = "Propagation", "the pairs that it finds by itself", ("structure",), {}
@@ -90,6 +90,12 @@ class Propagation(EntityAligner):
     def steps(self, batches: int) -> int:
         """None: there is nothing to train."""
         return 0
+
+    @torch.no_grad()
+    def embed(self) -> dict[str, Tensor]:
+        """The features, of length 1 already, are the joint embedding too; they are large, and not copied."""
+        h = self.encode()
+        return h | {"joint": h["structure"]}
 
 
 class OwnPairs(Probation):
