@@ -281,7 +281,9 @@ def test_the_story_is_what_the_numbers_say(stored):
     assert oracle["hits one lost"] < min(oracle["hits none lost"], oracle["hits both lost"]) - 0.1
     assert figures("oracle", "fusion=none")["rank"] < oracle["rank"]
     assert figures("evidence")["hits"] > oracle["hits"]
-    assert figures("evidence", "edits=&freeze=score")["hits"] > figures("pairs")["hits"]
+    for pictures in ("edits=many", "edits="):
+        free, plain = (figures("evidence", f"{pictures}&freeze=score&fusion={x}")["hits"] for x in ("evidence", "none"))
+        assert free > plain
 
 
 def test_switches_and_address_say_the_same(page):

@@ -59,8 +59,8 @@ const METHOD = (() => {
   /** The address of a state: what differs from the default. */
   const address = (s) => Object.keys(DEFAULT).filter((key) => s[key] !== DEFAULT[key]).map((key) => `${key}=${s[key]}`).join("&");
 
-  /** Entity -> whose picture it shows: an entity's, that plus 2n for noise, -1 for none. "3n.7x.4-9" is noise, none, another's; "many"
-   *  are the many that are stored. */
+  /** Entity -> whose picture it shows: an entity's, that plus 2n for noise, -1 for none. In "3n.7x.4-9" they are noise, none and
+   *  another's; "many" are the 48 bad ones that are stored. */
   function sourcesOf(text) {
     const out = Array.from({length: 2 * n}, (_, e) => e);
     for (const entry of list(text === "many" ? data.corrupted : text)) {
