@@ -14,7 +14,7 @@ from pmf_minimal.model import EntityAligner
 from pmf_minimal.scale import sparse_matching
 
 #: Width of the features. What is random needs width: the error of a cosine is about one by its square root.
-DIM = 1024
+DIM = 2048
 #: Rounds with pairs of its own that follow the first, at most; the figures hardly change after the third.
 ROUNDS = 4
 #: How probable a pair of its own must be, by Sinkhorn's plan.
@@ -49,6 +49,7 @@ class PropagationEncoder(nn.Module):
         """-> float ``[N, dim]``, or ``[len(rows), dim]`` for the rows asked for."""
         partner = self.partner.cpu()
         if self.computed_from is None or not self.computed_from.equal(partner):
+            self.features = None  # the old ones, which are large, go first
             left = (partner[: self.graphs.n_left] >= 0).nonzero().ravel()
             pairs = torch.stack([left, partner[left]], dim=1)
             self.features = propagate(self.graphs, pairs, dim=self.dim, seed=self.seed)
@@ -67,7 +68,7 @@ class Propagation(EntityAligner):
         >>> from pmf_minimal import fit, load
         >>> run = fit(load("emoji/fr_en"), model="propagation", iterative_epochs=0, progress=False)
         >>> run.embeddings()["structure"].shape
-        torch.Size([6120, 1024])
+        torch.Size([6120, 2048])
     """
 
     title, ablated, uses, published = "Propagation", "the pairs that it finds by itself", ("structure",), {}

@@ -56,7 +56,7 @@ _READING = {
     "type": "object",
     "minProperties": 1,
     "additionalProperties": False,
-    "properties": {field: {} for field in ("candidates", "csls_k", "csls_rounds", "similarity")},
+    "properties": {field: {} for field in ("candidates", "csls_k", "csls_rounds", "matching", "similarity")},
 }
 _TUNING = {
     "type": "object",
