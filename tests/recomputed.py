@@ -16,6 +16,7 @@ from pmf_minimal.datasets import load
 from pmf_minimal.datasets.faults import corrupt
 from pmf_minimal.experiments import cards
 from pmf_minimal.runs.run import fit
+from pmf_minimal.teaching.yardstick import BOOK
 from pmf_minimal.training import Training
 
 TRAINED, EXACT = 0.02, 0.0006  # all are shown with three decimals
@@ -81,10 +82,7 @@ def threshold_on_a_finished_run():
 def fusion_run():
     """Chapter 5: embeddings of the first seed, who has what, test pairs."""
     graphs = load("emoji/fr_en")
-    config = SCALES["quick"].replace(
-        dim=48, scoring="off", freezing="off", fusion="none", symmetric="separate", epochs=25, seed=0
-    )
-    run = fit(graphs, config, "cpu", progress=False)
+    run = fit(graphs, BOOK, "cpu", progress=False)
     return embeddings(run), {m: graphs.mask(m).float() for m in graphs.modalities}, run.graphs.test
 
 

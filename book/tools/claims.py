@@ -12,13 +12,13 @@ PAGE = ROOT / "book" / "claims.md"
 
 # As the paper makes them, in our words.
 CLAIMS = {
-    1: "Measuring relevance matters most of all parts; fusion by relevance matters more than freezing. (Fig. 3)",
+    1: "Measuring relevance matters most of all parts, and fusion by relevance matters more than freezing. (Fig. 3)",
     2: "Scoring progressively beats scoring once. (Fig. 3)",
     3: "The cross-modality loss helps. (Fig. 3)",
-    4: "Structure and image are missed most; relation or attribute alone cost little, both together much. (Fig. 4)",
-    5: "The scores of the two sides of a pair correlate; those of images lie close together. (Fig. 5)",
-    6: "Below a threshold of 0.4 little changes; above it more is frozen and Hits@1 rises. (Fig. 6)",
-    7: "With 1 % seeds PMF keeps .648 Hits@1 on DBP15K ZH-EN, where MEAformer has .456. (Fig. 7; tested here: against PMF without relevance)",
+    4: "Structure and image are missed most. Relation or attribute alone cost little, both together much. (Fig. 4)",
+    5: "The scores of the two sides of a pair correlate, and those of images lie close together. (Fig. 5)",
+    6: "Below a threshold of 0.4 little changes, and above it more is frozen and Hits@1 rises. (Fig. 6)",
+    7: "With 1 % seeds PMF keeps .648 Hits@1 on DBP15K ZH-EN, where MEAformer has .456. (Fig. 7, tested here: against PMF without relevance)",
     8: "The frozen share of images rises steeply and settles near 55 %. (Fig. 8)",
     9: "Images frozen early differ grossly, images frozen late subtly. (Table 3)",
     10: "PMF trains faster than MEAformer and UMAEA. (A.4)",
@@ -90,7 +90,7 @@ def page() -> str:
             )
     lines += [
         "",
-        "The cards lie in `pmf_minimal/experiments/cards`, with a table of all their runs, a row each with its full configuration. `python -m pmf_minimal experiment NAME` runs one again and compares; `make experiments` runs all. This page is made from the cards by `book/tools/claims.py`.",
+        "The cards lie in `pmf_minimal/experiments/cards`, with a table of all their runs, a row each with its full configuration. `python -m pmf_minimal experiment NAME` runs one again and compares, and `make experiments` runs all. This page is made from the cards by `book/tools/claims.py`.",
         "",
     ]
     return "\n".join(lines)

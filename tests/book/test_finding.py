@@ -7,7 +7,9 @@ import pytest
 import yaml
 from bookfiles import NOTEBOOKS, ROOT, name, read, toc_files
 from figure_list import PAGE, Figure, figures_of, page
-from pipeline_map import ARROWS, BOXES, START, drawing, row, rows_of
+from pipeline_map import PICTURE, START, drawing, row, rows_of
+
+from pmf_minimal.teaching.journey import ARROWS, BOXES, svg
 
 CHAPTERS = [f.removeprefix("notebooks/") for f in toc_files() if f.startswith("notebooks/")]
 
@@ -43,6 +45,11 @@ def test_row_and_drawing_lead_to_all_other_chapters(here):
     names = ["".join(a.itertext()) for a in figure.iter("a")]
     assert all(BOXES[c][0] in text and str(int(c[:2])) in text for c, text in zip(BOXES, names, strict=True))
     assert "\n\n" not in drawing(here) and not row(here).startswith(START + "→")
+
+
+def test_the_whole_journey_is_a_picture_of_the_preface():
+    assert PICTURE.read_text(encoding="utf-8") == svg(alone=True) + "\n", "run: python book/tools/pipeline_map.py"
+    assert PICTURE.name in (ROOT / "book" / "preface.md").read_text(encoding="utf-8")
 
 
 def test_list_of_figures_is_up_to_date():

@@ -8,7 +8,7 @@ from bs4 import BeautifulSoup
 
 # For printing: a prose page, and a chapter with formulas, pictures, a slider and exercises.
 FEW = [(None, ["book/preface"]), ("Part", ["notebooks/04_freezing"])]
-TITLES = ["Preface", "Freezing"]
+TITLES = ["Progressive modality freezing, by hand", "Freezing"]
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ def test_cosines():
     assert a.norm() == b.norm() == 5 and "Both have length 5" in PAGE
     for other, value in ((b, 0.96), (10 * b, 0.96), (c, 0), (-a, -1)):
         assert float(cosine_similarity(a, other, dim=0)) == pytest.approx(value, abs=1e-6)
-    for words in ("24/25 = 0.96", "to $a$, the cosine is 0;", "$-a$ it is $-1$", "cos(a, c) = 0<", "cos(a, b) = 0.96<"):
+    for words in ("24/25 = 0.96", "to $a$, the cosine is 0,", "$-a$ it is $-1$", "cos(a, c) = 0<", "cos(a, b) = 0.96<"):
         assert words in PAGE
 
 
