@@ -96,7 +96,8 @@ def write_same_as(pairs: list[tuple[str, str]]) -> str:
     """N-Triples with owl:sameAs; whatever a URI may not hold is percent-encoded."""
 
     def iri(uri: str) -> str:
-        return "".join(c if c > " " and c not in '<>"{}|^`\\' else f"%{ord(c):02X}" for c in uri)
+        bad = lambda c: c <= " " or c in '<>"{}|^`\\' or "\ud800" <= c <= "\udfff"  # noqa: E731
+        return "".join("".join(f"%{b:02X}" for b in c.encode("utf-8", "surrogatepass")) if bad(c) else c for c in uri)
 
     return "".join(f"<{iri(left)}> <{SAME}> <{iri(right)}> .\n" for left, right in pairs)
 
