@@ -14,11 +14,23 @@ from pmf_minimal.cli.data import claimed, data, user_errors
 from pmf_minimal.cli.experiment import experiment
 from pmf_minimal.cli.halts import halting, state_kept
 from pmf_minimal.cli.say import InputError, say
+from pmf_minimal.datasets.escape import one_line
 
 # Whatever needs PyTorch is imported where it is used: --help answers at once.
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Harmless(click.Group):
+    """A group of commands whose errors quote what was given without control characters."""
+
+    def invoke(self, context: click.Context):
+        try:
+            return super().invoke(context)
+        except click.UsageError as error:
+            error.message = one_line(error.message)
+            raise
+
+
+@click.group(cls=Harmless, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="pmf-minimal")
 def main():
     """Align two multi-modal knowledge graphs by progressive modality freezing (PMF)."""

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from pmf_minimal.datasets.escape import printable
+from pmf_minimal.datasets.files import zero_matrix
 from pmf_minimal.datasets.lines import repeated
 from pmf_minimal.errors import BadFeatures, DataError, DuplicateId, EmptyFile, SharedIds, UnknownId
 from pmf_minimal.graphs import GraphPair
@@ -126,7 +127,7 @@ def bag(ends: np.ndarray, n: int, words: int | np.ndarray) -> np.ndarray:
     column[columns[columns >= 0]] = np.flatnonzero(columns >= 0)
     place = column[ends[:, 1]]
     cells, counts = np.unique(ends[place >= 0, 0] * len(columns) + place[place >= 0], return_counts=True)
-    table = np.zeros((n, len(columns)), dtype=np.float32)
+    table = zero_matrix(n, len(columns), "bags of words")
     table.ravel()[cells] = counts
     return table
 

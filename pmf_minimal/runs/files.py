@@ -27,16 +27,23 @@ def move_into_place(part: Path, path: Path) -> None:
     os.replace(part, path)
 
 
+def _part(path: Path) -> Path:
+    """Where a file is written before it takes its name; nothing is there, neither a pipe nor a link to somewhere else."""
+    part = path.with_name(path.name + ".part")
+    part.unlink(missing_ok=True)
+    return part
+
+
 def write_json(path: Path, facts: dict) -> None:
     """A JSON file, whole or not at all."""
-    part = path.with_name(path.name + ".part")
+    part = _part(path)
     part.write_text(json.dumps(facts), "utf-8")
     move_into_place(part, path)
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     """A safetensors file, marked as ours, readable for whom the folder is readable."""
-    part = path.with_name(path.name + ".part")
+    part = _part(path)
     try:
         save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, part, metadata={MARK: "1"})
     except SafetensorError as error:  # so it calls a full disk

@@ -112,7 +112,7 @@ def read_facts(folder: Path, graphs: GraphPair) -> dict:
     with damage(folder):
         modalities = [str(m) for m in facts["modalities"]]
         facts["best_epoch"] = int(facts["best_epoch"])
-        facts |= {name: torch.tensor(facts[name], dtype=torch.long).reshape(-1, 2) for name in SPLIT}
+        facts |= {name: _pairs(facts[name]) for name in SPLIT}
         images, here = np.array(facts["images"], np.float32), image_projection(graphs)
         same = facts["graphs"] == fingerprint(graphs, image_values=False) and images.shape == here.shape
         facts["same"] = same and np.allclose(images, here, rtol=0, atol=1e-3)
@@ -124,6 +124,14 @@ def read_facts(folder: Path, graphs: GraphPair) -> dict:
     if more := ", ".join(m for m in graphs.modalities if m not in modalities):
         raise OtherRun(f"{folder}: trained on other graphs than these, without {more}; leave it out, or train anew")
     return facts
+
+
+def _pairs(listed: list) -> Tensor:
+    """int64 ``[P, 2]``; ValueError if they are no pairs of whole numbers."""
+    for pair in listed:
+        if not isinstance(pair, list) or len(pair) != 2 or not all(type(row) is int for row in pair):
+            raise ValueError("a pair that is not two whole numbers")
+    return torch.tensor(listed, dtype=torch.long).reshape(-1, 2)
 
 
 def read_settings(folder: Path) -> tuple[PMFConfig, pd.DataFrame]:

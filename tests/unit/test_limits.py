@@ -13,18 +13,26 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 import yaml
+from click.testing import CliRunner
 from toys import FILES, random_pair, tiny, write
 
 from pmf_minimal import errors, own
+from pmf_minimal.cli.main import main
 from pmf_minimal.cli.say import say
 from pmf_minimal.datasets import archives, catalogue, escape, files, images, lines, text
 from pmf_minimal.datasets.assemble import unit
 from pmf_minimal.datasets.benchmarks import read_folder
 from pmf_minimal.experiments import cache, cards, splits
+from pmf_minimal.own.names import choose_names
+from pmf_minimal.runs.files import write_json
 from pmf_minimal.runs.run import fit, load_run
 from pmf_minimal.scale import memory as memory_
+from pmf_minimal.scale.neighbours import Neighbours
+from pmf_minimal.scale.sampling import sample_neighbourhood
 
 
 @pytest.fixture
@@ -222,6 +230,9 @@ def test_names_are_printable(tmp_path):
         ("\t=1", r"\x09=1"),
         ("\ud800", r"\ud800"),
         ("plain, text", "plain, text"),
+        ("a;=1+1", "a;'=1+1"),
+        ("a; @x;;-y", "a; '@x;;'-y"),
+        ("a; b-c", "a; b-c"),
         ("Île 👩‍🚀", "Île 👩‍🚀"),
         ("", ""),
     ],
@@ -352,3 +363,64 @@ def test_settings_of_a_far_larger_model_than_the_weights(tmp_path, memory):
         pytest.raises(errors.DamagedFile, match="not the weights of this model, whose dim is 65536"),
     ):
         load_run(tmp_path / "r", graphs)
+
+
+@pytest.mark.timeout(60)
+def test_a_name_of_very_many_accents(tmp_path):
+    """Unicode asks for them to be sorted, which takes a time that grows with the square of their number."""
+    name = "a" + "\u0315\u0300" * 500_000
+    assert choose_names(own.Tables(pd.DataFrame([("a", "r", "b")]), names={"a": name}), GRAPH)[0]["a"] == name
+
+
+GRAPH = own.Tables(pd.DataFrame([("x", "r", "y")], columns=["head", "relation", "tail"]))
+
+
+def test_prefixes_that_stand_for_very_much(tmp_path, memory):
+    """A megabyte that is written once and used a hundred thousand times."""
+    long = "http://x/" + "a" * 10**6
+    turtle = tmp_path / "g.ttl"
+    turtle.write_text(f"@prefix a: <{long}> .\n" + "".join(f"a:{i} a:p a:{i + 1} .\n" for i in range(20_000)))
+    sssom = tmp_path / "s.tsv"
+    rows = "".join(f"a:{i}\ta:{i}\n" for i in range(20_000))
+    sssom.write_text(f"# curie_map:\n#   a: {long}\nsubject_id\tobject_id\n{rows}")
+    xml = tmp_path / "a.rdf"
+    xml.write_text(f'<a:Alignment xmlns:a="{long}">' + "<a:Cell/>" * 100_000 + "</a:Alignment>")
+    with memory(600 * 2**20):
+        with pytest.raises(
+            errors.DamagedFile, match=r"g\.ttl: what its prefixes stand for is more than 100 times as long"
+        ):
+            own.read_graph(turtle)
+        with pytest.raises(
+            errors.MalformedLine, match=r"s\.tsv: the prefix a stands for 1,000,009 characters; shorten it"
+        ):
+            own.read_pairs(sssom, GRAPH, GRAPH)
+        with pytest.raises(errors.DamagedFile, match=r"a\.rdf:1: a namespace of 1,000,009 characters; shorten it"):
+            own.read_pairs(xml, GRAPH, GRAPH)
+
+
+def test_a_pipe_or_a_link_in_the_place_of_a_part(tmp_path):
+    """Neither waited for nor written through."""
+    (tmp_path / "mine").write_text("precious")
+    os.mkfifo(tmp_path / "a.json.part")
+    (tmp_path / "b.json.part").symlink_to(tmp_path / "mine")
+    for name in "ab":
+        write_json(tmp_path / f"{name}.json", {"x": 1})
+        assert json.loads((tmp_path / f"{name}.json").read_text()) == {"x": 1}
+    assert (tmp_path / "mine").read_text() == "precious" and not (tmp_path / "b.json").is_symlink()
+
+
+def test_errors_of_the_command_line_are_harmless():
+    for words in (["train", "a", "\x1b[2J"], ["\x1b[2J"], ["train", "--\x1b[2J"], ["data", "unpack", "a", "b", "\x1b"]):
+        done = CliRunner().invoke(main, words)
+        assert done.exit_code == 2 and "\x1b" not in done.output, done.output
+
+
+def test_more_neighbours_are_asked_for_than_there_are(memory):
+    graphs = random_pair(300)
+    neighbours = Neighbours(graphs.edge_index, graphs.num_nodes)
+    rows = torch.arange(graphs.num_nodes)
+    with memory(50 * 2**20):
+        nodes, _ = sample_neighbourhood(
+            neighbours.rowptr, neighbours.edge_index[1], rows, fanout=2**16, hops=2, generator=torch.Generator()
+        )
+    assert len(nodes) == graphs.num_nodes
