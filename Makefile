@@ -117,9 +117,8 @@ test: setup ## run all tests, the notebooks' stored outputs included
 quick-test: setup ## run what takes no training and no browser: two minutes
 	$(BIN)/python -m pytest tests/unit tests/equations tests/book/test_lint.py -m "not slow" -n 2 --dist loadfile
 
-# `make test` tries the same 2,000 damaged inputs on every reader each time, about a minute of one core in all; a quarter of
-# them and less where an example is a whole folder of a run, and a fortieth where it is trained with. Here there are more,
-# drawn anew each time.
+# `make test` tries the same 700 damaged inputs on every reader each time, about a minute of one core in all (2,000 took three);
+# an eighth of them where an example is a folder, and a tenth where it is trained with. Here there are more, drawn anew each time.
 EXAMPLES ?= 100000
 .PHONY: fuzz
 fuzz: setup ## try 100,000 damaged inputs on every reader, by a random seed that it prints (EXAMPLES=…, SEED=… to repeat)

@@ -114,8 +114,9 @@ def test_a_run_that_is_asked_to_end_keeps_its_state(tmp_path, whole, number, cod
     ), said
     assert {path.name for path in folder.iterdir()} == {"state"}
     assert {path.suffix for path in (folder / "state").iterdir()} == {".json", ".safetensors"}
-    assert subprocess.run(words, capture_output=True).returncode == 0
-    same_files(folder / "run", whole)
+    if number == signal.SIGTERM:  # once is enough
+        assert subprocess.run(words, capture_output=True).returncode == 0
+        same_files(folder / "run", whole)
 
 
 CARD = """
