@@ -14,7 +14,7 @@ _LINES = (0x2028, 0x2029)  # line ends to some programs, a part of the line to o
 _DIRECTIONS = chain(range(0x202A, 0x202F), range(0x2066, 0x206A))  # they reorder the text around them
 _SURROGATES = range(0xD800, 0xE000)
 _ESCAPES = {c: f"\\x{c:02x}" for c in _CONTROLS} | {c: f"\\u{c:04x}" for c in chain(_LINES, _DIRECTIONS, _SURROGATES)}
-_FORMULA = re.compile(r"((?:^|;)\s*)([=+\-@＝＋－＠])")
+_FORMULA = re.compile(r"(^|;)(\s*[=+\-@＝＋－＠])")
 
 
 def printable(text: str) -> str:

@@ -231,7 +231,7 @@ def test_names_are_printable(tmp_path):
         ("\ud800", r"\ud800"),
         ("plain, text", "plain, text"),
         ("a;=1+1", "a;'=1+1"),
-        ("a; @x;;-y", "a; '@x;;'-y"),
+        ("a; @x;;-y", "a;' @x;;'-y"),
         ("a; b-c", "a; b-c"),
         ("Île 👩‍🚀", "Île 👩‍🚀"),
         ("", ""),
