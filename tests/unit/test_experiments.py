@@ -245,7 +245,7 @@ def test_command_line_names_the_mistake(tmp_path, no_runs):
         (["--dask", "nowhere"], "dask=nowhere: no scheduler answers there"),
         (["--cache", "FILE"], "FILE: no folder to write in"),
         (["--out", "FILE"], "FILE: is there already"),
-        (["--out", "FILE/below"], "no folder to write in"),
+        (["--out", "FILE/below"], "no folder can be made there"),
         (["--store"], "only the runs of the book's own cards can be stored"),
         (["--tune"], "this card has no tuning"),
         (["FOLDER/card.yaml"], "card: two of the cards have this name"),
@@ -353,8 +353,8 @@ def test_a_shipped_split(shipped, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (None, "no such split"),
-        ("", "not a table of left, right, split"),
+        (None, "put the split there"),
+        ("", "the file is empty"),
         ("left,right\n1,2\n", ":1: the columns have to be"),
         ("left,right,split\n0,99999999,train\n", ":2: 0, 99999999 is no pair of entities"),
         ("left,right,split\n1,2,valid\n", ":2: 'valid' is neither train nor test"),
