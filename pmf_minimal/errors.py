@@ -1,11 +1,11 @@
-"""What can be wrong with input: one class for each kind, all of them a :class:`DataError`.
-
-A message is one sentence that names the file, the line or the id, and the fix.
-"""
+"""What can be wrong with input: a class for each kind. A message is one sentence that names the file, the place and the fix."""
 
 
 class DataError(ValueError):
-    """The input is not what it should be; the message names the file, the place and the fix."""
+    """The input is not what it should be. What the message quotes of it is shown without control characters."""
+
+    def __str__(self) -> str:
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in super().__str__())
 
 
 class DataWarning(UserWarning):

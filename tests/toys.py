@@ -1,8 +1,15 @@
 """Small pairs of graphs and small tensors that many tests share."""
 
+import copy
+import functools
+import os
+import signal
+import sys
+from pathlib import Path
+
 import numpy as np
 import torch
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -120,8 +127,94 @@ def random_doubles(*shape, seed=0):
     return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
 
-#: So many damaged files for each reader, the same ones in every run.
-EXAMPLES = 2200
-many = settings(
-    max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
+#: So many damaged files for each reader. `make test` tries the same ones each time; `make fuzz` many more, by a random seed.
+EXAMPLES = int(os.environ.get("PMF_EXAMPLES", 700))
+SEED = os.environ.get("PMF_SEED")
+#: What one of them may take.
+SECONDS, BYTES = 10, 2**30
+
+
+def many(test, share=1):
+    """A test by hypothesis on ``EXAMPLES`` examples, or a share of them where each takes long; each of them bounded."""
+    test = settings(
+        max_examples=max(EXAMPLES // share, 1), deadline=None, database=None, derandomize=SEED is None,
+        suppress_health_check=list(HealthCheck),
+    )(test)  # fmt: skip
+    test.hypothesis.inner_test = bounded(test.hypothesis.inner_test)
+    return test if SEED is None else seed(int(SEED))(test)
+
+
+def bounded(test):
+    """The test, failing where it takes ``SECONDS`` of the processor or ``BYTES`` of memory; where the system can tell."""
+    if sys.platform == "win32":
+        return test
+    import resource
+
+    @functools.wraps(test)
+    def limited(*arguments, **named):
+        size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        before, peak = resource.getrlimit(resource.RLIMIT_AS), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        # Of the processor, since the clock belongs to pytest-timeout. A reader may take a MemoryError for the file's fault,
+        # so the peak is looked at as well.
+        handler = signal.signal(signal.SIGVTALRM, _too_long)
+        signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
+        resource.setrlimit(resource.RLIMIT_AS, (size + 4 * BYTES, before[1]))
+        try:
+            test(*arguments, **named)
+        finally:
+            resource.setrlimit(resource.RLIMIT_AS, before)
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+            signal.signal(signal.SIGVTALRM, handler)
+        taken = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak) * 1024
+        assert taken < BYTES, f"it took {taken:,} bytes"
+
+    return limited
+
+
+def _too_long(*_):
+    raise TooLong(f"it took more than {SECONDS} seconds")
+
+
+class TooLong(BaseException):
+    """No reader may catch it."""
+
+
+#: Values that a file of JSON or YAML, or a setting, may have in the place of others.
+ODD = [
+    None, True, False, 0, -1, 1, 1.5, 10**30, -(10**30), 2**63, 1e308, float("nan"), float("inf"), "", "x", "7", "nan",
+    "\ud800", "\x1b[2J\u202e", "=1+1", "../..", "joint", "a" * 5000, [], {}, [[]], [None], ["x", "x"], {"a": 1}, {"": []},
+]  # fmt: skip
+
+
+def with_blow(draw, tree):
+    """A copy of a tree of lists and dicts in which one place holds something else, is gone, or is there twice."""
+    tree = copy.deepcopy(tree)
+    inner, above, key = tree, None, None
+    while isinstance(inner, dict | list) and inner and (above is None or draw(st.integers(0, 3))):
+        above = inner
+        key = draw(st.sampled_from(sorted(inner))) if isinstance(inner, dict) else draw(st.integers(0, len(inner) - 1))
+        inner = inner[key]
+    blow = draw(st.sampled_from(["odd", "odd", "odd", "gone", "twice", "wrapped", "more"]))
+    if blow == "odd":
+        above[key] = draw(st.sampled_from(ODD))
+    elif blow == "gone":
+        del above[key]
+    elif blow == "wrapped":
+        above[key] = draw(st.sampled_from([[inner], {"x": inner}, [inner, inner]]))
+    elif isinstance(above, list):
+        above.insert(key, draw(st.sampled_from(ODD)) if blow == "more" else above[key])
+    else:
+        above[draw(st.sampled_from(["more", "", "\x1b", "__class__"]))] = above[key]
+    return tree
+
+
+def with_byte_blow(draw, data):
+    """Bytes of which some are cut off, changed, added or doubled."""
+    blow = draw(st.sampled_from(["cut", "changed", "added", "empty", "doubled"]))
+    if blow == "doubled":
+        return data + data
+    if blow == "empty":
+        return b""
+    at = draw(st.integers(0, max(len(data) - 1, 0)))
+    new = draw(st.binary(min_size=1, max_size=4))
+    return data[:at] + {"cut": b"", "changed": new + data[at + len(new) :], "added": new + data[at:]}[blow]

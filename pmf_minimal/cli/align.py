@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
-from pmf_minimal.cli.data import InputError, claim, user_errors
+from pmf_minimal.cli.data import claimed, user_errors
+from pmf_minimal.cli.halts import halting, state_kept
+from pmf_minimal.cli.say import InputError, say
 
 # Whatever needs PyTorch is imported where it is used: --help answers at once.
 
@@ -42,31 +44,34 @@ def _read(left, right, features, seeds=None, device="cpu"):
     from pmf_minimal.scale.device import pick_device
 
     both = [own.read_graph(path) for path in (left, right)]
+    names = [name for name, *_ in features]
     for name, *files in features:
+        if names.count(name) > 1 or any(name in side.files for side in both):
+            raise InputError(
+                f"--features {name}: these features are given twice; give them once, or call one of them otherwise"
+            )
         for side, file in zip(both, files, strict=True):
             side.features = {**side.features, name: own.read_features(Path(file))}
             side.files[name] = Path(file)
     pairs = own.read_pairs(seeds, *both) if seeds else []
     graphs = own.from_frames(*both, pairs, f"{left.name} and {right.name}", device=pick_device(device))
     for note in graphs.notes:
-        click.echo(f"Note: {note}", err=True)
+        say(f"Note: {note}", err=True)
     return graphs
 
 
-def _fresh(out: Path | None) -> Path:
-    out = out or Path("runs") / f"align-{datetime.now():%Y%m%d-%H%M%S}"
-    claim(out)
-    return out
+def _named(out: Path | None) -> Path:
+    return out or Path("runs") / f"align-{datetime.now():%Y%m%d-%H%M%S}"
 
 
 def _tell(alignment, out):
     kept, precision = alignment.kept, alignment.precision
     table = alignment.thresholds
     some = table.iloc[[round(k * (len(table) - 1) / 7) for k in range(8)]].drop_duplicates() if len(table) else table
-    click.echo(f"\nThresholds, estimated on {len(alignment.graphs.valid)} validation pairs:\n")
-    click.echo(some.to_string(index=False, float_format="{:.2f}".format))
+    say(f"\nThresholds, estimated on {len(alignment.graphs.valid)} validation pairs:\n")
+    say(some.to_string(index=False, float_format="{:.2f}".format))
     new = kept[~kept["known"]]
-    click.echo(
+    say(
         f"\nmatches: all above the threshold but the seeds, counted. All else is estimated from the validation pairs alone:"
         f"\ncorrect, wrong: what their left entities get; false_matches: how many would get a match if their counterpart did not exist,"
         f"\nthe mean of both sides. Precision = correct / (correct + wrong + false_matches), as if one entity had no counterpart for each"
@@ -75,15 +80,15 @@ def _tell(alignment, out):
     )
     fits = table[table["precision"] >= precision]
     if len(fits) and (low := fits.loc[fits["threshold"].idxmin(), "precision_low"]) < precision - 0.1:
-        click.echo(f"With so few validation pairs the precision may be as low as {low:.2f}: more seeds would tell.")
+        say(f"With so few validation pairs the precision may be as low as {low:.2f}: more seeds would tell.")
     if len(new):
         columns = ["left_name", "right_name", "score", "evidence", *(c for c in new if c.startswith("from "))]
-        click.echo(
+        say(
             f"\nThe surest, and the evidence of each modality:\n\n{new[columns].head(8).to_string(index=False, float_format='{:.2f}'.format)}"
         )
-    click.echo(f"\nWritten to {out}")
+    say(f"\nWritten to {out}")
     if not (out / "matches.nt").exists():
-        click.echo("No matches.nt: not all ids are absolute IRIs, as RDF needs them.")
+        say("No matches.nt: not all ids are absolute IRIs, as RDF needs them.")
 
 
 @click.command()
@@ -132,11 +137,28 @@ def align(left, right, features, precision, out, seeds, start, epochs, seed, dev
         raise InputError("--seeds and --start: not both; known pairs make guessed ones needless")
     if not seeds and not start:
         raise InputError("give known pairs with --seeds FILE, or --start names or images without any")
+    with halting(lambda: state_kept(checkpoint)), claimed(out := _named(out)):
+        _align(
+            left,
+            right,
+            features,
+            0.9 if precision is None else precision,
+            out,
+            seeds,
+            start,
+            epochs,
+            seed,
+            device,
+            checkpoint,
+        )
+
+
+def _align(left, right, features, precision, out, seeds, start, epochs, seed, device, checkpoint) -> None:
+    """What the command does; all that can be refused is refused before the training."""
     from pmf_minimal import own
     from pmf_minimal.runs.run import fit
     from pmf_minimal.scale.device import pick_device
 
-    out = _fresh(out)
     try:
         pick_device(device)
         with user_errors():
@@ -147,12 +169,12 @@ def align(left, right, features, precision, out, seeds, start, epochs, seed, dev
             graphs = own.split_for_application(graphs, seed, config.valid_share)
     except ValueError as error:
         raise InputError(str(error)) from None
-    click.echo(f"{graphs.summary().to_string()}\n\n{len(graphs.train)} seeds, {len(graphs.valid)} validation pairs")
+    say(f"{graphs.summary().to_string()}\n\n{len(graphs.train)} seeds, {len(graphs.valid)} validation pairs")
     if start:
-        click.echo(f"The first pairs are guesses by {start}: some are wrong, and the estimates below are too good.")
+        say(f"The first pairs are guesses by {start}: some are wrong, and the estimates below are too good.")
     with user_errors():
         run = fit(graphs, config, device, checkpoint=checkpoint)
-        alignment = own.Alignment(run, 0.9 if precision is None else precision)
+        alignment = own.Alignment(run, precision)
         alignment.save(out)
     _tell(alignment, out)
 
@@ -161,19 +183,27 @@ def align(left, right, features, precision, out, seeds, start, epochs, seed, dev
 @click.argument("run", type=FILE)
 @_sides
 def predict(run, left, right, features, precision, out):
-    """Use the model of an earlier align (its folder RUN) again on the same LEFT and RIGHT.
+    """Use the model of an earlier align (its folder RUN) again on LEFT and RIGHT, which may have changed since.
 
     Writes matches.csv, matches.nt and thresholds.csv as align did, for another --precision if you like, and
     embeddings.npz: ids, and a row per entity for each modality and for joint.
-    """
-    from pmf_minimal import own
-    from pmf_minimal.runs.files import read_json
-    from pmf_minimal.runs.run import load_run
 
-    out = _fresh(out)
+    What is new in the graphs is embedded by its features and its neighbours, and a note counts it. Other features or modalities
+    than those of the training are refused.
+    """
+    with halting(lambda: "nothing is kept; give the same command again."), claimed(out := _named(out)):
+        _predict(run, left, right, features, precision, out)
+
+
+def _predict(run, left, right, features, precision, out) -> None:
+    from pmf_minimal import own
+    from pmf_minimal.runs.changed import load_changed
+    from pmf_minimal.runs.folder import read_precision
+
     with user_errors():
-        found = load_run(run, _read(left, right, features))
-        asked = read_json(run / "run.json").get("precision", 0.9)
-        alignment = own.Alignment(found, asked if precision is None else precision)
+        found, note = load_changed(run, _read(left, right, features))
+        if note:
+            say(f"Note: {note}", err=True)
+        alignment = own.Alignment(found, read_precision(run) if precision is None else precision)
         alignment.save(out, model=False)
     _tell(alignment, out)

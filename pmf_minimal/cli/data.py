@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import warnings
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import click
 
-from pmf_minimal.datasets.escape import one_line, printable
+from pmf_minimal.cli.say import InputError, say
+from pmf_minimal.datasets.escape import one_line
 
 # Whatever needs PyTorch is imported where it is used: --help answers at once.
 
@@ -22,24 +24,18 @@ ABOUT = {
 }
 
 
-class InputError(click.ClickException):
-    """Something in the user's hands is wrong: one sentence in one line, exit code 2."""
-
-    exit_code = 2
-
-    def __init__(self, message: str):
-        super().__init__(one_line(message))  # it may quote a file that anyone has written
-
-
-def claim(out: Path) -> None:
-    """Tells before the work, not after it, that no results can be written there."""
+@contextmanager
+def claimed(out: Path) -> Iterator[None]:
+    """The place of the results, for this process alone; whatever is wrong with it is said before the work, not after it."""
+    from pmf_minimal.datasets import folders
     from pmf_minimal.errors import NotWritable
-    from pmf_minimal.runs.files import check_new
 
-    try:
-        check_new(out)
-    except NotWritable as error:
-        raise InputError(f"{error} with --out") from None
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(folders.claimed(out))
+        except NotWritable as error:
+            raise InputError(f"{error} with --out") from None
+        yield
 
 
 @contextmanager
@@ -53,9 +49,20 @@ def user_errors():
             yield
         except DataError as error:
             raise InputError(str(error)) from None
+        except (MemoryError, RuntimeError) as error:
+            if (
+                isinstance(error, RuntimeError)
+                and "allocate memory" not in str(error)
+                and "out of memory" not in str(error)
+            ):
+                raise
+            told = " ".join([one_line(str(error), 200), *getattr(error, "__notes__", ())])
+            raise InputError(
+                f"there is not enough memory ({told}); take a smaller batch_size or dim, or fewer data"
+            ) from None
     for warning in caught:
         if issubclass(warning.category, DataWarning):
-            click.echo(f"Repaired: {one_line(str(warning.message))}", err=True)
+            say(f"Repaired: {one_line(str(warning.message))}", err=True)
         else:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
 
@@ -81,11 +88,11 @@ def list_(root):
         else:
             folder = Path(root) / source.folder
             place = f"here: {folder}" if folder.is_dir() else f"not here: {folder}"
-        click.echo(f"{name:<16}{source.table or '':<24}{place}")
-    click.echo()
+        say(f"{name:<16}{source.table or '':<24}{place}")
+    say()
     for family, about in ABOUT.items():
-        click.echo(f"{family + '/…':<16}{about}")
-    click.echo("\nWhat is missing and where it is published: python -m pmf_minimal data check FOLDER")
+        say(f"{family + '/…':<16}{about}")
+    say("\nWhat is missing and where it is published: python -m pmf_minimal data check FOLDER")
 
 
 @data.command()
@@ -104,8 +111,8 @@ def check(folder):
     for name in catalogue.benchmarks():
         lines, right = catalogue.report(name, folder)
         good &= right
-        click.echo("\n".join(map(printable, lines)) + "\n")
-    click.echo("All that is here can be read and is as in Table 4." if good else "Something differs or cannot be read.")
+        say("\n".join(lines) + "\n")
+    say("All that is here can be read and is as in Table 4." if good else "Something differs or cannot be read.")
     raise SystemExit(0 if good else 1)
 
 
@@ -119,24 +126,24 @@ def show(name, root, images):
 
     with user_errors():
         graphs = load(name, root, images)
-    click.echo(f"{graphs}\n\n{graphs.summary().to_string()}\n")
+    say(f"{graphs}\n\n{graphs.summary().to_string()}\n")
     for modality, x in graphs.features.items():
-        click.echo(f"{modality}: {x.shape[1]} numbers for {int(graphs.masks[modality].sum())} of {len(x)} entities")
+        say(f"{modality}: {x.shape[1]} numbers for {int(graphs.masks[modality].sum())} of {len(x)} entities")
     for note in graphs.notes:
-        click.echo(note)
+        say(note)
     names, ids = graphs.entity_names, graphs.source_ids.tolist()
-    click.echo("\nKnown pairs, the first five:")
+    say("\nKnown pairs, the first five:")
     for left, right in graphs.pairs[:5].tolist():
-        click.echo(f"  {names[left]} ({ids[left]}) = {names[right]} ({ids[right]})")
+        say(f"  {names[left]} ({ids[left]}) = {names[right]} ({ids[right]})")
     for title, rows in (
         ("left", graphs.edge_index[0] < graphs.n_left),
         ("right", graphs.edge_index[0] >= graphs.n_left),
     ):
-        click.echo(f"Triples of the {title} graph, the first five:")
+        say(f"Triples of the {title} graph, the first five:")
         for k in rows.nonzero().ravel()[:5].tolist():
             head, tail = graphs.edge_index[:, k].tolist()
-            relation = printable(graphs.relation_names[graphs.edge_type[k]])
-            click.echo(f"  {names[head]} → {relation} → {names[tail]}")
+            relation = graphs.relation_names[graphs.edge_type[k]]
+            say(f"  {names[head]} → {relation} → {names[tail]}")
 
 
 @data.command()
@@ -147,8 +154,9 @@ def unpack(archive, folder):
 
     Refuses archives that would write outside the folder, hold links, or fill the disk.
     """
+    from pmf_minimal.cli.halts import halting
     from pmf_minimal.datasets.archives import unpack
 
-    with user_errors():
+    with halting(lambda: "nothing was unpacked; give the same command again."), user_errors():
         count = unpack(archive, folder)
-    click.echo(f"{count} files in {folder}")
+    say(f"{count} files in {folder}")

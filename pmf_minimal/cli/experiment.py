@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
 
-from pmf_minimal.cli.data import InputError, user_errors
+from pmf_minimal.cli.data import claimed, user_errors
+from pmf_minimal.cli.halts import halting
+from pmf_minimal.cli.say import InputError, say
 
 # Whatever needs PyTorch is imported where it is used: --help answers at once.
 
@@ -41,26 +43,23 @@ def experiment(cards, more, tune, cache, jobs, dask, root, device, out, store):
     What comes out for a card of the book is compared with what is stored: where the 95 % intervals do not overlap, the
     command says so and ends with status 1.
     """
-    with user_errors(), ExitStack() as stack:
-        from pmf_minimal.experiments import cache as files
+    left = f"the runs that are finished are in {cache}; give the same command to go on from there."
+    with halting(lambda: left), user_errors():
         from pmf_minimal.experiments import runner
 
         plans = _plans(cards, more, tune, store)
         runner.check((cell for _, _, grid in plans for cell in grid), jobs, device, root)
-        if out is not None:
-            stack.enter_context(files.exclusive(out.with_name(f"{out.name}.lock"), str(out)))
-            if out.exists():
-                raise InputError(f"{out}: already there; name a new folder with --out, so that no result is lost")
         differ, tables = 0, {}
-        for name, card, grid in plans:
-            click.echo(f"{card['title']}: {len(grid)} runs")
-            table, epochs = runner.run(grid, cache, jobs=jobs, dask=dask, root=root, device=device)
-            tables |= {f"{Path(name).stem}.csv": table, f"{Path(name).stem}.history.csv": epochs}
-            differ += _tuning(card, table) if tune else _results(name, card, table, compare=not store)
-            if store:
-                _book().write(name, table, epochs, tune)
-        if out is not None:
-            _write(out, tables)
+        with claimed(out) if out is not None else nullcontext():
+            for name, card, grid in plans:
+                say(f"{card['title']}: {len(grid)} runs")
+                table, epochs = runner.run(grid, cache, jobs=jobs, dask=dask, root=root, device=device)
+                tables |= {f"{Path(name).stem}.csv": table, f"{Path(name).stem}.history.csv": epochs}
+                differ += _tuning(card, table) if tune else _results(name, card, table, compare=not store)
+                if store:
+                    _book().write(name, table, epochs, tune)
+            if out is not None:
+                _write(out, tables)
     if differ:
         raise SystemExit(1)
 
@@ -93,35 +92,36 @@ def _results(name: str, card: dict, table, compare: bool) -> int:
     book, measure = _book(), card.get("measure", "Hits@1")
     for claim_, verdict, rows in book.verdicts(card, table):
         counts = ", ".join(f"{n} {k}" for k, n in rows["outcome"].value_counts().items()) if len(rows) else ""
-        click.echo(f"  claim {claim_['claim']}: {claim_['says']}\n    {verdict} ({counts})")
+        say(f"  claim {claim_['claim']}: {claim_['says']}\n    {verdict} ({counts})")
     if not card["claims"]:
         shown = [
             measure,
             *(c for c in table if c.startswith(f"{measure}, ") and c.split(", ")[1] in card.get("readings", {})),
         ]
-        click.echo(table.groupby(["dataset", "variant"], sort=False)[shown].mean().round(3).T.to_string())
+        say(table.groupby(["dataset", "variant"], sort=False)[shown].mean().round(3).T.to_string())
     if not compare or not (book.CARDS / f"{name}.csv").exists():
         return 0
     odd = book.disagreements(table, book.runs(name), measure)
-    click.echo(f"  {len(odd)} of {len(book.summary(table, measure))} cells differ from what is stored")
+    say(f"  {len(odd)} of {len(book.summary(table, measure))} cells differ from what is stored")
     if len(odd):
-        click.echo(odd.round(4).to_string())
+        say(odd.round(4).to_string())
     return len(odd)
 
 
 def _tuning(card: dict, table) -> int:
     """Say which settings suit which variant; returns 0, for there is nothing to differ from."""
     found = _book().tuned(card, table)
-    click.echo(found.round(3).to_string())
+    say(found.round(3).to_string())
     for variant in found.index[found["edge"]]:
-        click.echo(f"  {variant}: the best is at an edge of the grid; extend it")
+        say(f"  {variant}: the best is at an edge of the grid; extend it")
     return 0
 
 
 def _write(out: Path, tables: dict) -> None:
     """The tables in a new folder, which appears when all of them are there."""
-    from pmf_minimal.runs.files import new_folder
+    from pmf_minimal.datasets.folders import new_folder
+    from pmf_minimal.runs.folder import harmless
 
     with new_folder(out) as part:
         for name, table in tables.items():
-            table.to_csv(part / name, index=False)
+            harmless(table).to_csv(part / name, index=False)

@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
 
 import click
 
 from pmf_minimal.cli.align import align, predict
-from pmf_minimal.cli.data import InputError, claim, data, user_errors
+from pmf_minimal.cli.data import claimed, data, user_errors
 from pmf_minimal.cli.experiment import experiment
+from pmf_minimal.cli.halts import halting, state_kept
+from pmf_minimal.cli.say import InputError, say
+from pmf_minimal.datasets.escape import one_line
 
 # Whatever needs PyTorch is imported where it is used: --help answers at once.
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Harmless(click.Group):
+    """A group of commands whose errors quote what was given without control characters."""
+
+    def invoke(self, context: click.Context):
+        try:
+            return super().invoke(context)
+        except click.UsageError as error:
+            error.message = one_line(error.message)
+            raise
+
+
+@click.group(cls=Harmless, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="pmf-minimal")
 def main():
     """Align two multi-modal knowledge graphs by progressive modality freezing (PMF)."""
@@ -72,6 +86,15 @@ def train(dataset, model, preset, changes, seed, root, images, vectors, device, 
       model.safetensors  the weights of the best epoch, with relevance and frozen features
       config.json        every setting
     """
+    with halting(lambda: state_kept(checkpoint)):
+        changes = {"model": model, "seed": seed} | dict(map(_parse, changes))
+        name = f"{preset}-seed{changes['seed']}-{datetime.now():%Y%m%d-%H%M%S}"
+        out = out or Path("runs") / dataset.replace("/", "-") / name
+        _train(dataset, preset, changes, root, images, vectors, device, out, checkpoint, fit_memory)
+
+
+def _train(dataset, preset, changes, root, images, vectors, device, out, checkpoint, fit_memory) -> None:
+    """What the command does; all that can be refused is refused before the training."""
     from pmf_minimal.baselines.registry import find, published
     from pmf_minimal.config import PRESETS
     from pmf_minimal.datasets import load
@@ -84,38 +107,36 @@ def train(dataset, model, preset, changes, seed, root, images, vectors, device, 
     distributed.init_process_group()
     first = distributed.rank_and_world_size()[0] == 0
     try:
-        find(model)
-        presets = PRESETS | {"published": published(model)}
+        find(changes["model"])
+        presets = PRESETS | {"published": published(changes["model"])}
         if preset not in presets:
             raise ValueError(f"unknown preset {preset!r}; known are {', '.join(presets)}")
-        config = presets[preset].replace(**{"model": model, "seed": seed} | dict(_parse(change) for change in changes))
+        config = presets[preset].replace(**changes)
         pick_device(device)
         with user_errors():
             graphs = load(dataset, root, images, vectors).split(config.seed, config.train_share, config.valid_share)
     except ValueError as error:
         raise InputError(str(error)) from None
-    if out is None:
-        out = Path("runs") / dataset.replace("/", "-") / f"{preset}-seed{config.seed}-{datetime.now():%Y%m%d-%H%M%S}"
-    claim(out)
-    if first:
-        sizes = f"{len(graphs.train)} seeds, {len(graphs.valid)} validation and {len(graphs.test)} test pairs"
-        click.echo("\n".join([str(graphs), sizes, *graphs.get("notes", ())]))
-    with user_errors():
-        run = fit(graphs, config, device, progress=first, checkpoint=checkpoint, fit_memory=fit_memory)
-    if not first:
-        return
-    with user_errors():
-        run.save(out)
-        table = run_folder.metrics_table(read_json(out / "metrics.json"))
-    click.echo(f"\nTest pairs, epoch {run.best_epoch} (chosen by {config.selection} pairs):\n")
-    click.echo(table.to_string(float_format="{:.3f}".format))
-    click.echo(f"\nWritten to {out}")
+    with claimed(out) if first else nullcontext():
+        if first:
+            sizes = f"{len(graphs.train)} seeds, {len(graphs.valid)} validation and {len(graphs.test)} test pairs"
+            say("\n".join([str(graphs), sizes, *graphs.get("notes", ())]))
+        with user_errors():
+            run = fit(graphs, config, device, progress=first, checkpoint=checkpoint, fit_memory=fit_memory)
+        if not first:
+            return
+        with user_errors():
+            run.save(out)
+            table = run_folder.metrics_table(read_json(out / "metrics.json"))
+    say(f"\nTest pairs, epoch {run.best_epoch} (chosen by {config.selection} pairs):\n")
+    say(table.to_string(float_format="{:.3f}".format))
+    say(f"\nWritten to {out}")
 
 
 def _parse(change: str) -> tuple[str, object]:
     name, sign, value = change.partition("=")
     if not sign:
-        raise ValueError(f"--set {change}: write FIELD=VALUE, for example --set epochs=100")
-    with suppress(json.JSONDecodeError):  # a plain word needs no quotes
+        raise InputError(f"--set {change}: write FIELD=VALUE, for example --set epochs=100")
+    with suppress(ValueError, RecursionError):  # a plain word needs no quotes
         value = json.loads(value)
     return name, tuple(value) if isinstance(value, list) else value

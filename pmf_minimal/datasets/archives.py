@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import stat
-import tempfile
 import zipfile
 from pathlib import Path, PurePosixPath
 
 from pmf_minimal.datasets.files import because, open_regular
+from pmf_minimal.datasets.folders import MARK, check_new, make_part, publish
 from pmf_minimal.datasets.lines import repeated
-from pmf_minimal.errors import DamagedFile, DataError, DuplicateId, UnsafeArchive
+from pmf_minimal.errors import DamagedFile, DataError, DuplicateId, NotWritable, UnsafeArchive
 
 # Text packs to a fifth, features hardly at all. An archive that grows more than this was made to fill a disk.
 MAX_GROWTH = 100
 SMALL = 2**20  # bytes; below it, growth is of no interest
 # Python unpacks bzip2 and LZMA in pieces of any size, whatever the archive claims; of these two it takes what is asked for.
 BOUNDED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+
+# Errors that are no fault of the archive; 0 is that of a folder that came meanwhile.
+OF_THE_DISK = {0, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 
 
 def unpack(archive: Path, folder: Path) -> int:
@@ -34,32 +38,29 @@ def unpack(archive: Path, folder: Path) -> int:
     Raises:
         MissingFile: no such archive. DamagedFile: no zip archive, or cut off. UnsafeArchive: a member has an absolute path,
             climbs out of the folder, is a link, is packed by another method than deflate, or the whole grows more than a hundredfold or beyond the free space.
-        DataError: the folder exists.
+        NotWritable: the folder exists, or the disk is full.
     """
-    if folder.exists():
-        raise DataError(f"{folder}: already there; name a new folder, so that nothing is overwritten")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = None
+    check_new(folder)
+    part = make_part(folder)
     try:
         with open_regular(archive, 2**63, "check the path") as (file, size), zipfile.ZipFile(file) as zipped:
             total = check_members(zipped, size)
-            free = shutil.disk_usage(folder.parent).free
+            free = shutil.disk_usage(part).free
             if total > free:
                 raise UnsafeArchive(f"it unpacks to {total:,} bytes and {free:,} are free")
-            partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-            zipped.extractall(partial)
+            zipped.extractall(part)
             count = sum(not member.is_dir() for member in zipped.infolist())
-        partial.chmod(0o755)
-        partial.rename(folder)
+        publish(part, folder)
     except (UnsafeArchive, DuplicateId) as error:
         raise type(error)(f"{archive}: {error}; do not use it, get the file from its authors") from None
     except DataError:
         raise
     except Exception as error:  # whatever a hostile archive provokes
+        if isinstance(error, OSError) and error.errno in OF_THE_DISK:
+            raise NotWritable(f"{folder}: cannot be written ({error.strerror}); make room, or name another") from None
         raise DamagedFile(f"{archive}: cannot be unpacked ({because(error)}); get the file again") from None
     finally:
-        if partial is not None and partial.exists():
-            shutil.rmtree(partial)
+        shutil.rmtree(part, ignore_errors=True)
     return count
 
 
@@ -83,6 +84,8 @@ def check_members(archive: zipfile.ZipFile, size: int) -> int:
             raise UnsafeArchive(f"its member {name[:80]!r} would be written outside the folder")
         if stat.S_ISLNK(member.external_attr >> 16):
             raise UnsafeArchive(f"its member {name[:80]!r} is a link")
+        if MARK in path.parts:
+            raise UnsafeArchive(f"its member {name[:80]!r} has the name of a mark of ours")
         if member.compress_type not in BOUNDED:
             raise UnsafeArchive(f"its member {name[:80]!r} is not packed by deflate, and may unpack to any size")
     if len({member.filename for member in members}) < len(members):

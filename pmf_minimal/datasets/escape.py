@@ -6,6 +6,7 @@ hides the text before it; a lone surrogate cannot be written as UTF-8; a spreads
 
 from __future__ import annotations
 
+import re
 from itertools import chain
 
 _CONTROLS = chain(range(0x20), range(0x7F, 0xA0))
@@ -13,6 +14,7 @@ _LINES = (0x2028, 0x2029)  # line ends to some programs, a part of the line to o
 _DIRECTIONS = chain(range(0x202A, 0x202F), range(0x2066, 0x206A))  # they reorder the text around them
 _SURROGATES = range(0xD800, 0xE000)
 _ESCAPES = {c: f"\\x{c:02x}" for c in _CONTROLS} | {c: f"\\u{c:04x}" for c in chain(_LINES, _DIRECTIONS, _SURROGATES)}
+_FORMULA = re.compile(r"(^|;)(\s*[=+\-@＝＋－＠])")
 
 
 def printable(text: str) -> str:
@@ -29,6 +31,5 @@ def one_line(text: str, limit: int = 2000) -> str:
 
 def spreadsheet(text: str) -> str:
     """The same for a cell of a table that a spreadsheet may open: an apostrophe keeps it from being run as a formula."""
-    text = printable(text)
-    # Blanks in front do not protect: some programs drop them.
-    return f"'{text}" if text.lstrip()[:1] in set("=+-@＝＋－＠") else text
+    # Blanks in front do not protect: some programs drop them. Where a comma is the decimal point, cells end at semicolons.
+    return _FORMULA.sub(r"\1'\2", printable(text))

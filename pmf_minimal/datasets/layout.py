@@ -32,6 +32,7 @@ import numpy as np
 
 from pmf_minimal.datasets import lines
 from pmf_minimal.datasets.assemble import Side
+from pmf_minimal.datasets.escape import printable
 from pmf_minimal.errors import DataWarning, MissingFile, SharedIds, UnknownId
 
 
@@ -140,4 +141,4 @@ def _attributes(paths: list[Path], uris: list[list[str]]) -> list[np.ndarray]:
 
 def warn(message: str) -> None:
     """Say what was repaired, as a DataWarning that points to the caller's caller."""
-    warnings.warn(message, DataWarning, stacklevel=3)
+    warnings.warn(printable(message), DataWarning, stacklevel=3)

@@ -24,7 +24,7 @@ _OPCODES = """
     EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_LIST LIST APPEND APPENDS EMPTY_DICT DICT SETITEM SETITEMS
     GLOBAL STACK_GLOBAL REDUCE BUILD
 """.split()  # noqa: SIM905
-MAX_STEPS = 2**24  # instructions: some forty for each array, and each may make an object far larger than itself
+MAX_STEPS = 2**23  # instructions: some forty for each array, and each may make an object far larger than itself
 _NUMBERS = {kind + size for kind, sizes in (("f", "248"), ("i", "1248"), ("u", "1248")) for size in sizes}
 
 

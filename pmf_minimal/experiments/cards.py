@@ -7,11 +7,13 @@ the table of the runs beside it, ``NAME.csv``. This module reads cards and makes
 
 from __future__ import annotations
 
-from itertools import product
+from collections.abc import Collection
+from itertools import product as combinations
 from pathlib import Path
 
 from pmf_minimal.baselines.registry import find
 from pmf_minimal.config import PRESETS, PMFConfig
+from pmf_minimal.datasets.files import product
 from pmf_minimal.errors import DataError
 from pmf_minimal.experiments import measures
 from pmf_minimal.experiments.judging import differences, disagreements, judge, summary
@@ -34,6 +36,8 @@ __all__ = [
     "CARDS", "cells", "check_store", "differences", "disagreements", "history", "judge", "names", "overview", "read", "results", "runs",
     "summary", "tuned", "tuning_cells", "tuning_runs", "verdicts", "write",
 ]  # fmt: skip
+
+MOST_RUNS = 100_000
 
 
 def names() -> list[str]:
@@ -94,7 +98,7 @@ def tuning_cells(card: dict) -> list[RunSpec]:
         )
         for dataset in tuning["datasets"]
         for variant, config in _configs(card).items()
-        for values in product(*tuning["grid"].values())
+        for values in combinations(*tuning["grid"].values())
         for seed in range(tuning["seeds"])
     ]
 
@@ -124,7 +128,12 @@ def _tuples(settings: dict) -> dict:
 
 
 def _check(card: dict) -> None:
-    """All that the form alone does not tell: settings, and what the rules speak of."""
+    """All that the form alone does not tell: how many runs there are, settings, and what the rules speak of."""
+    _check_number("the card", card["datasets"] + card.get("more_datasets", []), card["variants"], range(card["seeds"]))
+    if "tuning" in card:
+        tuning = card["tuning"]
+        lists = [tuning["datasets"], card["variants"], range(tuning["seeds"]), *tuning["grid"].values()]
+        _check_number("tuning", *lists)
     grid = cells(card, more=True)
     for name, changes in card.get("readings", {}).items():
         _replace(PRESETS[card["preset"]], f"readings > {name}", changes)
@@ -147,6 +156,13 @@ def _check(card: dict) -> None:
                 raise DataError(f"{place}: the card has no data set {name!r}")
             for side in measures.sides(rule):
                 _check_side(place, side, {cell.variant for cell in grid}, card["variants"], known)
+
+
+def _check_number(place: str, *lists: Collection) -> None:
+    """Refuse a grid that could never be run, before it is made."""
+    if product([len(values) for values in lists], MOST_RUNS) is None:
+        sizes = " x ".join(f"{len(values):,}" for values in lists)
+        raise DataError(f"{place}: {sizes} runs, and at most {MOST_RUNS:,} are made; leave some out")
 
 
 def _check_side(place: str, side: str, run: set[str], variants: dict, known: set[str]) -> None:

@@ -1,19 +1,20 @@
-"""What the result of a run depends on, as a name for it: data, configuration, code, libraries and device."""
+"""What the result of a run depends on, as a name for it: data, configuration, code, libraries and device; and who computed it."""
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
+import os
+import platform
 from functools import cache, lru_cache
-from importlib.metadata import version
 from pathlib import Path
 
-from pmf_minimal.baselines.registry import find
+import torch
+
 from pmf_minimal.datasets import load
 from pmf_minimal.graphs import GraphPair
-
-LIBRARIES = ("torch", "torch-geometric", "numpy", "scipy", "scikit-learn")
+from pmf_minimal.runs.code import code_fingerprint, versions
+from pmf_minimal.scale.device import pick_device
 
 #: Beside the model's own, the modules by which a result comes about, with all that they import.
 RESULT_MODULES = ("pmf_minimal.datasets", "pmf_minimal.experiments.diagnostics", "pmf_minimal.experiments.splits")
@@ -32,14 +33,8 @@ def key(data: str, config: str, model: str, device: str, extras: dict) -> str:
         device: ``cpu`` or ``cuda``.
         extras: what else it depends on; JSON can hold it.
     """
-    content = [data, config, code_fingerprint(model), versions(), device, extras]
+    content = [data, config, code_fingerprint(model, RESULT_MODULES), versions(), device, extras]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:24]
-
-
-@cache
-def versions() -> dict[str, str]:
-    """The libraries that compute, and their versions."""
-    return {library: version(library) for library in LIBRARIES}
 
 
 @cache
@@ -63,47 +58,12 @@ def fingerprint(graphs: GraphPair) -> str:
 
 
 @cache
-def code_fingerprint(model: str = "pmf") -> str:
-    """Hash of every module that a run of a model imports, as the interpreter sees them: without comments, layout and docstrings."""
-    digest = hashlib.sha256()
-    for file in imported_files(*RESULT_MODULES, find(model).__module__):
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False):
-                node.body = node.body[1:]
-        digest.update(ast.dump(tree).encode())
-    return digest.hexdigest()
-
-
-def imported_files(*modules: str) -> list[Path]:
-    """The package's files that some modules import, directly or not, wherever the import stands; sorted.
-
-    A string that names a module of the package counts as an import: policies and systems are registered by such strings.
-    """
-    package = Path(__file__).parents[1]
-    files: set[Path] = set()
-    waiting = list(modules)
-    while waiting:
-        name = waiting.pop()
-        base = package.parent / name.replace(".", "/")
-        file = next((f for f in (base.with_suffix(".py"), base / "__init__.py") if f.is_file()), None)
-        if file is None or file in files:
-            continue
-        files.add(file)
-        room = name.rpartition(".")[0]  # its own file runs first
-        waiting += [other for other in (room, *_imports(file)) if other.split(".")[0] == "pmf_minimal"]
-    return sorted(files)
-
-
-def _imports(file: Path) -> list[str]:
-    """Names of the modules that a file imports, or may import: of ``from a import b`` both a and a.b."""
-    names: list[str] = []
-    front_door = file == Path(__file__).parents[1] / "__init__.py"  # it names all, and loads only what is asked for
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and not front_door:
-            names.append(node.value.partition(":")[0])
-    return names
+def machine(device: str = "cpu") -> str:
+    """The processor or GPU that computes, in words."""
+    if pick_device(device).type == "cuda":
+        return torch.cuda.get_device_name()
+    # No library that is kept knows the model's name: psutil does not, and two packages install a module `cpuinfo`.
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8", errors="replace").splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{(names or [platform.processor() or platform.machine()])[0]}, {os.cpu_count()} cores"

@@ -96,6 +96,9 @@ SCHEMA = {
 }
 
 
+_VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+
+
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
     """The core of YAML 1.2, with no key twice."""
 
@@ -158,7 +161,9 @@ def read_file(path: Path) -> dict:
         text = path.read_text(encoding="utf-8")
         _check_events(text)
         content = yaml.load(text, _Loader)
-        jsonschema.validate(content, SCHEMA)
+        error = jsonschema.exceptions.best_match(_VALIDATOR.iter_errors(content))
+        if error is not None:
+            raise error
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 at byte {error.start}; save it in that encoding") from None
     except OSError as error:

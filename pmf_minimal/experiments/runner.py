@@ -7,9 +7,8 @@ import os
 import platform
 import time
 from collections.abc import Iterable
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
-from functools import cache as remember
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,10 +19,11 @@ from tqdm import tqdm
 from pmf_minimal.baselines.registry import find
 from pmf_minimal.config import PMFConfig
 from pmf_minimal.datasets.extras import extra
+from pmf_minimal.datasets.folders import exclusive
 from pmf_minimal.errors import DataError
 from pmf_minimal.experiments import cache as files
 from pmf_minimal.experiments.diagnostics import train_and_measure
-from pmf_minimal.experiments.fingerprints import data_fingerprint, fingerprint, graphs_of
+from pmf_minimal.experiments.fingerprints import data_fingerprint, fingerprint, graphs_of, machine
 from pmf_minimal.experiments.fingerprints import key as name_of
 from pmf_minimal.experiments.splits import shipped_split
 from pmf_minimal.graphs import GraphPair
@@ -92,17 +92,19 @@ def run(
     check(cells, jobs, device, root)
     keys = [key(cell, root, device) for cell in cells]
     names = dict(zip(keys, cells, strict=True))
-    with files.exclusive(cache / "lock", str(cache)):
+    with exclusive(cache / "lock", str(cache)):
         found = {name: files.read(cache / f"{name}.json") for name in names}
         missing = {name: cell for name, cell in names.items() if found[name] is None}
         with _client(dask), joblib.parallel_config("dask") if dask else nullcontext():
-            work = joblib.Parallel(n_jobs=-1 if dask else jobs, return_as="generator_unordered")
+            work = joblib.Parallel(
+                n_jobs=-1 if dask else min(jobs, max(len(missing), 1)), return_as="generator_unordered"
+            )
             results = work(joblib.delayed(_named)(name, cell, root, device) for name, cell in missing.items())
-            for name, result in tqdm(
-                results, total=len(missing), desc="experiments", unit="run", disable=not (progress and missing)
-            ):
-                files.write(cache / f"{name}.json", result)
-                found[name] = result
+            silent = not (progress and missing)
+            with closing(results):  # whatever happens, the processes end here
+                for name, result in tqdm(results, total=len(missing), desc="experiments", unit="run", disable=silent):
+                    files.write(cache / f"{name}.json", result)
+                    found[name] = result
     return _tables(cells, [found[name] for name in keys])
 
 
@@ -233,15 +235,3 @@ def run_cell(cell: RunSpec, root: Path | None = None, device: str = "cpu") -> di
         "machine": machine(device),
         "versions": f"pmf-minimal {version('pmf-minimal')}, torch {torch.__version__}, Python {platform.python_version()}",
     }
-
-
-@remember
-def machine(device: str = "cpu") -> str:
-    """The processor or GPU that computes, in words."""
-    if pick_device(device).type == "cuda":
-        return torch.cuda.get_device_name()
-    # No library that is kept knows the model's name: psutil does not, and two packages install a module `cpuinfo`.
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8", errors="replace").splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{(names or [platform.processor() or platform.machine()])[0]}, {os.cpu_count()} cores"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pandas as pd
 import torch
 
-from pmf_minimal.errors import EmptyFile, MalformedLine, MissingFile, UnknownId
+from pmf_minimal.datasets.files import because, open_regular
+from pmf_minimal.errors import DataError, EmptyFile, MalformedLine, UnknownId
 from pmf_minimal.graphs import GraphPair
 
 COLUMNS = ("left", "right", "split")
@@ -48,11 +50,12 @@ def shipped_split(graphs: GraphPair, file: Path, seed: int, valid_share: float) 
 
 def _read(file: Path) -> pd.DataFrame:
     try:
-        table = pd.read_csv(file)
-    except FileNotFoundError:
-        raise MissingFile(f"{file}: no such split; put the file there") from None
+        with open_regular(file, fix="put the split there") as (opened, size):
+            table = pd.read_csv(io.BytesIO(opened.read(size)))
+    except DataError:
+        raise
     except (OSError, ValueError) as error:  # pandas' own errors and those of the encoding are ValueErrors
-        raise MalformedLine(f"{file}: not a table of {', '.join(COLUMNS)} ({str(error).strip()})") from None
+        raise MalformedLine(f"{file}: not a table of {', '.join(COLUMNS)} ({because(error)}); mend it") from None
     if not set(COLUMNS) <= set(table):
         raise MalformedLine(f"{file}:1: the columns have to be {', '.join(COLUMNS)}")
     wrong = ~table["split"].isin(["train", "test"])

@@ -11,11 +11,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from pmf_minimal.datasets.folders import new_folder, write_each
 from pmf_minimal.errors import DataError
 from pmf_minimal.own.rdf import write_same_as
 from pmf_minimal.own.setup import NO_EVIDENCE
 from pmf_minimal.runs import folder as run_folder
-from pmf_minimal.runs.files import new_folder
 from pmf_minimal.runs.run import Run
 from pmf_minimal.scale.block_matching import match
 from pmf_minimal.scale.kernels import row_slices
@@ -172,16 +172,22 @@ class Alignment:
         Raises:
             DataError: the folder is there already, or cannot be written.
         """
+        table = self.matches.assign(kept=self.matches.index.isin(self.kept.index)).drop(columns=["left", "right"])
         with new_folder(Path(folder)) as part:
-            if model:
-                run_folder.write_model(self.run, part, precision=self.precision)
-            table = self.matches.assign(kept=self.matches.index.isin(self.kept.index))
-            run_folder.write_table(table.drop(columns=["left", "right"]), part / "matches.csv")
-            run_folder.write_table(self.thresholds, part / "thresholds.csv")
-            pairs = list(zip(self.kept["left_uri"], self.kept["right_uri"], strict=True))
-            if all(ABSOLUTE.match(uri) for pair in pairs for uri in pair):
-                (part / "matches.nt").write_text(write_same_as(pairs), "utf-8")
-            if not model:
-                # Two names are taken: that of the ids, and NumPy's own for the file.
-                arrays = {f"modality {m}" if m in ("ids", "file") else m: h.numpy() for m, h in self.embeddings.items()}
-                np.savez(part / "embeddings.npz", ids=np.array(self.graphs.uris), **arrays)
+            write_each(
+                lambda: run_folder.write_table(table, part / "matches.csv"),
+                lambda: run_folder.write_table(self.thresholds, part / "thresholds.csv"),
+                lambda: self._write_links(part),
+                lambda: self._write_embeddings(part) if not model else None,
+                lambda: run_folder.write_model(self.run, part, precision=self.precision) if model else None,
+            )
+
+    def _write_links(self, folder: Path) -> None:
+        pairs = list(zip(self.kept["left_uri"], self.kept["right_uri"], strict=True))
+        if all(ABSOLUTE.match(uri) for pair in pairs for uri in pair):
+            (folder / "matches.nt").write_text(write_same_as(pairs), "utf-8")
+
+    def _write_embeddings(self, folder: Path) -> None:
+        # Two names are taken: that of the ids, and NumPy's own for the file.
+        arrays = {f"modality {m}" if m in ("ids", "file") else m: h.numpy() for m, h in self.embeddings.items()}
+        np.savez(folder / "embeddings.npz", ids=np.array(self.graphs.uris), **arrays)

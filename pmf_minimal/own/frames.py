@@ -49,21 +49,19 @@ def from_frames(
         strict: refuse the first pair that cannot be used. Otherwise such pairs are left out, with a note, unless they are most.
 
     Returns:
-        The graphs with all known pairs and no split yet. ``named``, bool ``[N]``, says which entities have a name, and not
-        an id alone.
+        The graphs with all known pairs and no split yet. ``named``, bool ``[N]``: who has a name, and not an id alone.
+        ``words``: modality -> all its words, and int64 ``[A, 2]``, entity and word; bags of words keep the frequent ones.
 
     Raises:
-        DataError: and always one of its kinds, as :func:`assemble` says. UnknownId: most pairs name an entity that its
-            graph does not have, or hardly an id of a file occurs in the triples. DuplicateId: most pairs have an entity of
-            another pair, or an entity has two names. BadFeatures: a modality's name is of no use, or its widths differ.
-            MalformedLine: a table is not what its columns should be, or has an empty cell. EmptyFile: a graph has no
-            triples, and no feature that both graphs have.
+        DataError: and always one of its kinds, as :func:`assemble` says. UnknownId: most pairs name an entity that its graph does
+            not have, or hardly an id of a file occurs in the triples. DuplicateId: most pairs have an entity of another pair,
+            or an entity has two names. BadFeatures: a modality's name is of no use, or its widths differ. MalformedLine: a table
+            has other columns, or an empty cell. EmptyFile: a graph has no triples, and no feature that both graphs have.
     """
     both = [clean(tables, f"{name}, {word} graph") for word, tables in zip(SIDES, (left, right), strict=True)]
     both = [without_terms(tables, f"{name}, {word} graph") for word, tables in zip(SIDES, both, strict=True)]
     both, notes = _features_of_both(*both)
-    notes += _strangers(both, name)
-    names = choose_names(*both)
+    names, notes = choose_names(*both), notes + _strangers(both, name)
     sides, relations, kinds = [], {}, {}
     for tables, labels in zip(both, names, strict=True):
         number = {e: i for i, e in enumerate(tables.entities())}
@@ -77,11 +75,13 @@ def from_frames(
         )
     numbers = [{e: i for i, e in enumerate(side.uris)} for side in sides]
     known, remarks = known_pairs(pairs, numbers, name, strict)
-    features = _features(both, names, numbers, network, progress, device)
+    letters = _letters(names, numbers)
+    features = _features(both, letters[0], numbers, network, progress, device)
     graphs = assemble(name, *sides, known, list(relations), features)
+    graphs.words = _words(sides, list(kinds), *letters)
     graphs.named = torch.tensor([e in labels for side, labels in zip(sides, names, strict=True) for e in side.uris])
-    notes = [*both[0].notes, *both[1].notes, *notes, *remarks, *_poor(graphs, sides, name)]
-    graphs.notes += [printable(note) for note in notes]
+    for note in (*both[0].notes, *both[1].notes, *notes, *remarks, *_poor(graphs, sides, name)):
+        graphs.notes.append(printable(note))
     return graphs
 
 
@@ -178,8 +178,23 @@ def _check_name(modality) -> None:
         )
 
 
+def _letters(names: list[dict[str, str]], numbers: list[dict[str, int]]) -> tuple[np.ndarray, list[str]]:
+    """What :func:`text.bigrams` says of the names of both graphs."""
+    words = {}
+    for labels, number, first in zip(names, numbers, (0, len(numbers[0])), strict=True):
+        words |= {first + number[e]: label.lower().split() for e, label in labels.items()}
+    return text.bigrams(words, {row: row for row in words})
+
+
+def _words(sides: list[Side], kinds: list[str], letters: np.ndarray, pairs: list[str]) -> dict:
+    """What :func:`from_frames` keeps as ``words``."""
+    attributes = np.concatenate([sides[0].attributes, sides[1].attributes + [len(sides[0].uris), 0]])
+    ends = np.unique(attributes, axis=0)
+    return {"attribute": (kinds, torch.from_numpy(ends)), "char": (pairs, torch.from_numpy(letters))}
+
+
 def _features(
-    both: list[Tables], names: list[dict[str, str]], numbers: list[dict[str, int]], network: str, progress: bool, device
+    both: list[Tables], letters: np.ndarray, numbers: list[dict[str, int]], network: str, progress: bool, device
 ) -> dict:
     """modality -> (float32 ``[N, d]``, None), what ``assemble`` expects."""
     shift = (0, len(numbers[0]))
@@ -189,12 +204,8 @@ def _features(
         return [shift[k] + numbers[k][e] for e in part]
 
     features = {}
-    words = {}
-    for k, labels in enumerate(names):
-        words |= {row: label.lower().split() for row, label in zip(rows(labels, k), labels.values(), strict=True)}
-    ends = text.bigrams(words, {i: i for i in words})
-    if len(ends):
-        features["char"] = (bag(ends, n, LETTERS), None)
+    if len(letters):
+        features["char"] = (bag(letters, n, LETTERS), None)
     pictured = [row for k, tables in enumerate(both) for row in rows(tables.images, k)]
     if pictured:
         paths = [path for tables in both for path in tables.images.values()]

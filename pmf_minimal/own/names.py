@@ -20,6 +20,7 @@ VOCABULARIES = (
     "http://www.w3.org/2004/02/skos/core#",
 )
 ONTOLOGY = "http://www.w3.org/2002/07/owl#Ontology"  # the class of a file's own heading
+LONGEST = 1000  # letters; to put the marks of a longer one in order takes a time that grows with its square
 LABEL_NODES = "http://www.w3.org/2008/05/skos-xl#"
 
 
@@ -52,7 +53,8 @@ def _languages(left: Tables, right: Tables) -> list[str]:
 
 def _spaced(name: str) -> str:
     """A name without a single blank may have underscores in their place."""
-    name = unicodedata.normalize("NFC", name)
+    if len(name) <= LONGEST:
+        name = unicodedata.normalize("NFC", name)
     return name if any(c.isspace() for c in name) else name.replace("_", " ").strip() or name
 
 

@@ -14,6 +14,7 @@ from pmf_minimal.datasets.files import because
 from pmf_minimal.errors import DamagedFile, DataError, MalformedLine
 
 EQUAL = {"=", "≡", "equivalence", "equal", "same"}
+MAX_NAMESPACE = 1000  # characters
 MAX_VALUE = 100  # characters of a relation or measure
 
 
@@ -51,6 +52,12 @@ class _Cells:
             self.cells.append((self.cell, self.parser.CurrentLineNumber))
             self.cell = None
 
+    def namespace(self, prefix: str | None, uri: str | None) -> None:
+        if uri and len(uri) > MAX_NAMESPACE:  # it stands in front of every name
+            raise DamagedFile(
+                f"{self.path}:{self.parser.CurrentLineNumber}: a namespace of {len(uri):,} characters; shorten it"
+            )
+
     def refuse(self, *_) -> None:
         raise DamagedFile(
             f"{self.path}:{self.parser.CurrentLineNumber}: it declares an entity, which may stand for anything; write the "
@@ -69,6 +76,7 @@ def read(path: Path) -> tuple[list[tuple[str, str, str]], list[str]]:
     parser = expat.ParserCreate(namespace_separator=" ")
     found = _Cells(path, parser)
     parser.StartElementHandler, parser.EndElementHandler = found.start, found.end
+    parser.StartNamespaceDeclHandler = found.namespace
     parser.CharacterDataHandler, parser.EntityDeclHandler = found.text, found.refuse
     try:
         parser.Parse(data, True)

@@ -31,6 +31,7 @@ SAME = {
     "http://www.w3.org/2002/07/owl#equivalentProperty": "owl:equivalentProperty",
 }
 EXAMPLES = 3
+MAX_PREFIX = 1000  # characters that a prefix of SSSOM may stand for
 
 
 def read_pairs(path: Path, left: Tables, right: Tables) -> pd.DataFrame:
@@ -88,7 +89,7 @@ def _read_table(path: Path) -> tuple[list[tuple[str, str, str]], list[str], bool
     number, heading = rows[0]
     heading = [name.casefold() for name in heading]
     if {*SSSOM} <= {*heading}:
-        return *_sssom(path, heading, rows[1:], _prefixes(top)), True
+        return *_sssom(path, heading, rows[1:], _prefixes(top, path)), True
     if len(heading) < 2:
         raise MalformedLine(
             f"{path}:{number}: one column, {rows[0][1][0][:80]!r}; give two, left and right, with a comma or (in .tsv) a tab "
@@ -112,7 +113,7 @@ def _comments(content: str) -> tuple[str, str]:
     return content[:end], content[end:]
 
 
-def _prefixes(comments: str) -> dict[str, str]:
+def _prefixes(comments: str, path: Path) -> dict[str, str]:
     """The curie_map of SSSOM's metadata. It is YAML, of which no more is needed than lines of ``prefix: IRI``."""
     found, inside = {}, False
     for line in comments.splitlines():
@@ -120,6 +121,8 @@ def _prefixes(comments: str) -> dict[str, str]:
         indented = line[:1].isspace() and (line[1:2].isspace() or inside)
         key, _, value = (part.strip().strip("\"'") for part in line.partition(":"))
         if inside and indented and value:
+            if len(value) > MAX_PREFIX:  # it may be used a million times
+                raise MalformedLine(f"{path}: the prefix {key[:20]} stands for {len(value):,} characters; shorten it")
             found[key] = value
         else:
             inside = key == "curie_map"

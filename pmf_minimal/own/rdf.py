@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 import pandas as pd
 
 from pmf_minimal.datasets import lines
+from pmf_minimal.datasets.archives import MAX_GROWTH, SMALL
 from pmf_minimal.datasets.escape import one_line
 from pmf_minimal.errors import DamagedFile, DataError, EmptyFile, MalformedLine
 from pmf_minimal.own.tables import Tables, inside
@@ -96,7 +97,8 @@ def write_same_as(pairs: list[tuple[str, str]]) -> str:
     """N-Triples with owl:sameAs; whatever a URI may not hold is percent-encoded."""
 
     def iri(uri: str) -> str:
-        return "".join(c if c > " " and c not in '<>"{}|^`\\' else f"%{ord(c):02X}" for c in uri)
+        bad = lambda c: c <= " " or c in '<>"{}|^`\\' or "\ud800" <= c <= "\udfff"  # noqa: E731
+        return "".join("".join(f"%{b:02X}" for b in c.encode("utf-8", "surrogatepass")) if bad(c) else c for c in uri)
 
     return "".join(f"<{iri(left)}> <{SAME}> <{iri(right)}> .\n" for left, right in pairs)
 
@@ -123,7 +125,7 @@ def _parse(path: Path) -> Iterator[tuple[str, str, str | None, str | None]]:
             return blank.setdefault(term.value, f"_:b{len(blank)}")
         return term.value
 
-    seen = set()
+    seen, left = set(), max(SMALL, MAX_GROWTH * len(data))
     try:
         # Lenient: what a literal or an IRI says is used as it stands, whether or not it is what its type demands.
         for triple in pyoxigraph.parse(
@@ -137,6 +139,11 @@ def _parse(path: Path) -> Iterator[tuple[str, str, str | None, str | None]]:
             if isinstance(o, pyoxigraph.Literal):
                 language = (o.language or "").partition("-")[0].lower()
             found = (s, p, None if isinstance(o, pyoxigraph.Triple) else word(o), language)
+            left -= len(s) + len(p) + len(found[2] or "")
+            if left < 0:  # a prefix may stand for a megabyte, and be used a million times
+                raise DamagedFile(
+                    f"{path}: what its prefixes stand for is more than {MAX_GROWTH} times as long as the file; shorten them"
+                )
             key = (s, p, o)
             if key not in seen:
                 seen.add(key)

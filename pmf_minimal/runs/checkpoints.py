@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -11,8 +12,10 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from pmf_minimal.config import PMFConfig
+from pmf_minimal.datasets.escape import one_line, printable
 from pmf_minimal.errors import DamagedFile, NotWritable, OtherRun
 from pmf_minimal.graphs import GraphPair
+from pmf_minimal.runs.code import code_fingerprint, versions
 from pmf_minimal.runs.files import is_ours, read_json, read_tensors, write_json, write_tensors
 from pmf_minimal.runs.folder import fingerprint
 from pmf_minimal.scale.settings import FORMAT, check_format
@@ -20,11 +23,17 @@ from pmf_minimal.scale.settings import FORMAT, check_format
 if TYPE_CHECKING:
     from pmf_minimal.training import Training
 
+#: Beside the model's own, the modules on which the rest of a run depends, with all that they import.
+RESULT_MODULES = ("pmf_minimal.training",)
+
 #: Plain values of a ``Training`` that the next epoch depends on, with their types.
 VALUES = {
     "epoch": int, "scorings": int, "best_epoch": int, "best_value": (int, float), "stale_validations": int, "history": list,
     "stopped": bool, "status": str, "total_steps": int,
 }  # fmt: skip
+
+#: No count is larger: steps, validations.
+MOST = 2**53
 
 #: Tensors of its ``Probation``.
 ROUNDS = ("train", "candidates", "rounds")
@@ -33,7 +42,7 @@ ROUNDS = ("train", "candidates", "rounds")
 class Keeper:
     """Keeps the state of a run in a folder.
 
-    The folder belongs to one run: its settings, its data and this version of the package. Other files in it stay.
+    The folder belongs to one run: its settings, its data, the code and the libraries. Other files in it stay.
 
     Raises:
         NotWritable: the folder is a file or cannot be written.
@@ -42,6 +51,7 @@ class Keeper:
     def __init__(self, folder: Path, config: PMFConfig, graphs: GraphPair):
         self.folder, self.path = Path(folder), Path(folder) / "state.json"
         self.run = {"format": FORMAT, "config": json.loads(config.to_json()), "data": fingerprint(graphs)}
+        self.run["code"] = {"pmf-minimal": code_fingerprint(config.model, RESULT_MODULES)} | versions()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             TemporaryFile(dir=self.folder).close()
@@ -76,16 +86,17 @@ class Keeper:
         """The training at the state that the folder holds, or None if it holds none.
 
         Raises:
-            OtherRun: the state is of other settings, data or another version.
+            OtherRun: the state is of other settings, data, code, libraries or another version.
             DamagedFile: it is damaged.
         """
         if not self.path.exists():
             return None
         state = read_json(self.path)
         check_format(state, self.path)
-        for part, what in (("config", "with other settings"), ("data", "on other data")):
+        for part, what in (("config", "with other settings"), ("data", "on other data"), ("code", "by other code")):
             if state.get(part) != self.run[part]:
-                raise OtherRun(f"{self.path}: the state of a run {what}; remove the folder or name another one")
+                told = _other_versions(state.get(part), self.run[part]) if part == "code" else ""
+                raise OtherRun(f"{self.path}: the state of a run {what}{told}; remove the folder or name another one")
         with self._damage():
             config = PMFConfig.from_json(json.dumps(state["config"])).replace(**state["batch"])
             tensors = read_tensors(self.folder / Path(state["tensors"]).name)
@@ -100,10 +111,19 @@ class Keeper:
         try:
             yield
         except Exception as error:
-            reason = str(error).splitlines()[-1].strip() if str(error) else type(error).__name__
+            reason = one_line((str(error).splitlines() or [type(error).__name__])[-1], 200)
             raise DamagedFile(
                 f"{self.path}: not readable as the state of a run ({reason}); remove the folder to start anew"
             ) from None
+
+
+def _other_versions(then: object, now: dict[str, str]) -> str:
+    """Which libraries had other versions, in words."""
+    then = then if isinstance(then, dict) else {}
+    other = [f"{k} {then[k]}, now {v}" for k, v in now.items() if isinstance(then.get(k), str) and then[k] != v]
+    return f" ({'; '.join(one_line(text, 80) for text in other if not text.startswith('pmf-minimal'))})".replace(
+        " ()", ""
+    )
 
 
 def capture(training: Training) -> tuple[dict[str, Tensor], dict]:
@@ -127,17 +147,12 @@ def restore(training: Training, tensors: dict[str, Tensor], values: dict) -> Non
     def group(prefix: str) -> dict[str, Tensor]:
         return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
-    if set(values) != {*VALUES, "steps", "rates"}:
-        raise ValueError("other values than a run keeps")
-    for name, kind in (VALUES | {"steps": int, "rates": list}).items():
-        if not isinstance(values[name], kind) or isinstance(values[name], bool) != (kind is bool):
-            raise ValueError(f"{name} is {values[name]!r}")
-    if not all(isinstance(row, dict) and isinstance(row.get("epoch"), int) for row in values["history"]):
-        raise ValueError("history is not a row for each epoch")
-    if not all(isinstance(rate, int | float) for rate in values["rates"]):
-        raise ValueError(f"rates is {values['rates']!r}")
+    _check_values(values, training.total_epochs)
+    if not all(x.isfinite().all() for x in tensors.values() if x.is_floating_point()):
+        raise ValueError("numbers that are not finite")
     for name in VALUES:
         setattr(training, name, values[name])
+    training.status = printable(training.status)
     for state in ("best.", "model."):  # both have to fit the model
         training.model.load_state_dict(group(state))
     training.best = {k: v.to(training.graphs.edge_index.device) for k, v in group("best.").items()}
@@ -160,3 +175,24 @@ def restore(training: Training, tensors: dict[str, Tensor], values: dict) -> Non
     for parameters, rate in zip(training.optimiser.param_groups, values["rates"], strict=True):
         parameters["lr"] = rate
     training.schedule._last_lr = list(values["rates"])
+
+
+def _check_values(values: dict, total_epochs: int) -> None:
+    """ValueError if the plain values are not those of a run of so many epochs."""
+    if set(values) != {*VALUES, "steps", "rates"}:
+        raise ValueError("other values than a run keeps")
+    for name, kind in (VALUES | {"steps": int, "rates": list}).items():
+        value = values[name]
+        if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
+            raise ValueError(f"{name} is {value!r}")
+        if kind is int and not 0 <= value <= MOST:
+            raise ValueError(f"{name} is {value}")
+    if not values["best_epoch"] <= values["epoch"] <= total_epochs or math.isnan(values["best_value"]):
+        raise ValueError(f"epoch {values['epoch']} of {total_epochs}, the best {values['best_epoch']}")
+    for row in values["history"]:
+        if not isinstance(row, dict) or not isinstance(row.get("epoch"), int):
+            raise ValueError("history is not a row for each epoch")
+        if not 1 <= row["epoch"] <= total_epochs or not all(isinstance(x, int | float) for x in row.values()):
+            raise ValueError("history has something else than numbers")
+    if not all(isinstance(rate, int | float) and math.isfinite(rate) for rate in values["rates"]):
+        raise ValueError(f"rates is {values['rates']!r}")

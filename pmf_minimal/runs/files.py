@@ -1,101 +1,23 @@
-"""Files that appear whole or not at all, in folders that are ours."""
+"""Files that appear whole or not at all."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from glob import escape
+from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
+from typing import BinaryIO
 
+import pandas as pd
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from pmf_minimal.errors import DamagedFile, MissingFile, NotWritable
-
-#: The file that marks a folder, or the header that marks a file of tensors, as written by this package.
-MARK = ".pmf-minimal"
-
-
-@contextmanager
-def new_folder(folder: Path) -> Iterator[Path]:
-    """A folder that appears under its name only when all of it is written.
-
-    Returns:
-        The folder to write into, beside the final one. Folders that killed processes left there are removed.
-
-    Raises:
-        NotWritable: it exists already, or the disk is full; the message says where what was written is.
-    """
-    part = make_part(folder)
-    try:
-        yield part
-        if folder.exists():  # a folder that came meanwhile costs no result
-            raise FileExistsError(0, "it is there already")
-        (part / MARK).unlink()
-        os.replace(part, folder)
-    except OSError as error:
-        (part / MARK).unlink(missing_ok=True)  # nothing sweeps away what is named here
-        reason = error.strerror or error
-        raise NotWritable(f"{folder}: cannot be written ({reason}); what there is lies in {part}") from None
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
-
-
-def make_part(folder: Path) -> Path:
-    """An empty folder beside the one that is to appear, marked as ours.
-
-    Raises:
-        NotWritable: none can be made.
-    """
-    whole = folder.absolute()
-    part = whole.with_name(f"{whole.name}.{uuid4().hex[:8]}.part")
-    try:
-        sweep(whole)
-        part.mkdir(parents=True)
-        (part / MARK).write_text(str(os.getpid()))
-    except OSError as error:
-        reason = error.strerror or error
-        raise NotWritable(f"{folder}: no folder can be made there ({reason}); name a new folder") from None
-    return part
-
-
-def check_new(folder: Path) -> None:
-    """Tell before the work, not after it, that :func:`new_folder` could not make this one.
-
-    Raises:
-        NotWritable: it is there already, or none can be made there.
-    """
-    try:
-        there = folder.exists()
-    except OSError:  # a name that is too long, say; what is wrong with it is told below
-        there = False
-    if there:
-        raise NotWritable(f"{folder}: is there already, and no result shall be lost; name a new folder")
-    shutil.rmtree(make_part(folder), ignore_errors=True)
-
-
-def sweep(folder: Path) -> None:
-    """Remove the unfinished folders beside ``folder`` whose process no longer lives."""
-    for part in folder.parent.glob(f"{escape(folder.name)}.????????.part") if folder.parent.is_dir() else ():
-        with suppress(OSError, ValueError):
-            if not _alive(int((part / MARK).read_text())):
-                shutil.rmtree(part, ignore_errors=True)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+from pmf_minimal.datasets.files import MAX_FEATURES, MAX_TEXT, because, open_regular
+from pmf_minimal.datasets.folders import MARK
+from pmf_minimal.errors import DamagedFile, DataError, EmptyFile
 
 
 def move_into_place(part: Path, path: Path) -> None:
@@ -105,16 +27,23 @@ def move_into_place(part: Path, path: Path) -> None:
     os.replace(part, path)
 
 
+def _part(path: Path) -> Path:
+    """Where a file is written before it takes its name; nothing is there, neither a pipe nor a link to somewhere else."""
+    part = path.with_name(path.name + ".part")
+    part.unlink(missing_ok=True)
+    return part
+
+
 def write_json(path: Path, facts: dict) -> None:
     """A JSON file, whole or not at all."""
-    part = path.with_name(path.name + ".part")
+    part = _part(path)
     part.write_text(json.dumps(facts), "utf-8")
     move_into_place(part, path)
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     """A safetensors file, marked as ours, readable for whom the folder is readable."""
-    part = path.with_name(path.name + ".part")
+    part = _part(path)
     try:
         save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, part, metadata={MARK: "1"})
     except SafetensorError as error:  # so it calls a full disk
@@ -128,35 +57,46 @@ def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
 def is_ours(path: Path) -> bool:
     """Whether a file of tensors was written by :func:`write_tensors`."""
     try:
-        with safe_open(path, "pt") as file:
+        with open_regular(path, MAX_FEATURES), safe_open(path, "pt") as file:
             return MARK in (file.metadata() or {})
-    except (SafetensorError, OSError):
+    except (SafetensorError, OSError, DataError):
         return False
 
 
-def read_json(path: Path) -> dict:
-    """A JSON object.
+@contextmanager
+def _opened(path: Path, limit: int = MAX_TEXT) -> Iterator[tuple[BinaryIO, int]]:
+    """A file of a run and its size; whatever it provokes is said in one sentence.
 
     Raises:
-        MissingFile: there is none.
-        DamagedFile: it is something else.
+        DataError: MissingFile; DamagedFile, it is something else than a run writes.
     """
     try:
-        facts = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise MissingFile(f"{path}: is missing; give the folder of a finished run") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise DamagedFile(f"{path}: not readable ({error}); make the folder again") from None
-    if not isinstance(facts, dict):
-        raise DamagedFile(f"{path}: not what a run writes; make the folder again")
+        with open_regular(path, limit, "give the folder of a finished run") as opened:
+            yield opened
+    except EmptyFile:
+        raise DamagedFile(f"{path}: is empty; make the folder again") from None
+    except DataError:
+        raise
+    except Exception as error:  # whatever a damaged file provokes
+        raise DamagedFile(f"{path}: not readable ({because(error)}); make the folder again") from None
+
+
+def read_json(path: Path) -> dict:
+    """A JSON object; errors as for the other readers of a run: MissingFile, DamagedFile."""
+    with _opened(path) as (file, size):
+        facts = json.loads(file.read(size).decode("utf-8"))
+        if not isinstance(facts, dict):
+            raise ValueError("no object")
     return facts
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file; errors as for :func:`read_json`."""
-    try:
+    with _opened(path, MAX_FEATURES):
         return load_file(path)
-    except FileNotFoundError:
-        raise MissingFile(f"{path}: is missing; give the folder of a finished run") from None
-    except (SafetensorError, OSError) as error:
-        raise DamagedFile(f"{path}: not readable ({error}); make the folder again") from None
+
+
+def read_table(path: Path, **options) -> pd.DataFrame:
+    """A CSV table, with options of ``pandas.read_csv``; errors as for :func:`read_json`."""
+    with _opened(path) as (file, size):
+        return pd.read_csv(io.BytesIO(file.read(size)), **options)

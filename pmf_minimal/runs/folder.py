@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +15,13 @@ import torch
 from torch import Tensor
 
 from pmf_minimal.config import PMFConfig
-from pmf_minimal.datasets.escape import spreadsheet
+from pmf_minimal.datasets.escape import one_line, spreadsheet
+from pmf_minimal.datasets.files import because
+from pmf_minimal.datasets.folders import write_each
 from pmf_minimal.errors import DamagedFile, DataError, OtherRun
 from pmf_minimal.graphs import GraphPair
-from pmf_minimal.runs.files import read_json, read_tensors, write_json, write_tensors
+from pmf_minimal.runs import words
+from pmf_minimal.runs.files import read_json, read_table, read_tensors, write_json, write_tensors
 from pmf_minimal.scale.settings import FORMAT, check_format
 
 if TYPE_CHECKING:
@@ -27,10 +32,15 @@ SPLIT = ("train", "valid", "test")
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
-    """A table as CSV, without its index; no cell of words is one that a spreadsheet would run."""
+    """A table as CSV, without its index."""
+    harmless(table).to_csv(path, index=False, float_format="%.6g")
+
+
+def harmless(table: pd.DataFrame) -> pd.DataFrame:
+    """The table without a word, in its cells or its heading, that a spreadsheet would run."""
     words = table.select_dtypes(["object", "string"]).columns
     table = table.assign(**{c: table[c].map(lambda x: spreadsheet(x) if isinstance(x, str) else x) for c in words})
-    table.to_csv(path, index=False, float_format="%.6g")
+    return table.rename(columns=lambda c: spreadsheet(c) if isinstance(c, str) else c)
 
 
 def write_metrics(run: Run, folder: Path) -> None:
@@ -56,14 +66,23 @@ def metrics_table(metrics: dict) -> pd.DataFrame:
 
 def write_model(run: Run, folder: Path, **facts) -> None:
     """Weights, settings, history, and what says which graphs and pairs they belong to; ``facts`` are kept beside these."""
-    write_tensors(folder / "model.safetensors", run.model.state_dict())
     config = {"format": FORMAT} | json.loads(run.config.to_json())
-    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", "utf-8")
-    run.history.to_csv(folder / "history.csv")
     known = {name: getattr(run.graphs, name).tolist() for name in SPLIT}
     about = {"format": FORMAT, "best_epoch": run.best_epoch, "modalities": run.graphs.modalities}
     about["graphs"] = fingerprint(run.graphs, image_values=False)
-    write_json(folder / "run.json", about | {"images": image_projection(run.graphs).round(5).tolist()} | known | facts)
+    about["images"] = image_projection(run.graphs).round(5).tolist()
+
+    def write_facts() -> None:
+        # Graphs of one's own change: what is needed to find the same things in them again.
+        described = words.describe(run.graphs, folder) if "words" in run.graphs else {}
+        write_json(folder / "run.json", about | described | known | facts)
+
+    write_each(
+        lambda: (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", "utf-8"),
+        lambda: harmless(run.history).to_csv(folder / "history.csv"),
+        write_facts,
+        lambda: write_tensors(folder / "model.safetensors", run.model.state_dict()),
+    )
 
 
 def read(folder: Path, graphs: GraphPair) -> tuple[PMFConfig, dict, dict[str, Tensor], pd.DataFrame]:
@@ -72,48 +91,102 @@ def read(folder: Path, graphs: GraphPair) -> tuple[PMFConfig, dict, dict[str, Te
     Raises:
         DataError: MissingFile or DamagedFile, no complete folder of a run; OtherRun, it is of other graphs.
     """
+    facts = read_facts(folder, graphs)
+    if not facts["same"]:
+        raise OtherRun(f"{folder}: trained on other graphs than these; give the same files, or train anew")
+    every = torch.cat([facts[name] for name in SPLIT])
+    if len(every) and not (int(every.min()) >= 0 and int(every.max()) < graphs.num_nodes):
+        raise DamagedFile(f"{folder / 'run.json'}: a pair that does not exist; make the folder again")
+    config, history = read_settings(folder)
+    return config, facts, read_tensors(folder / "model.safetensors"), history
+
+
+def read_facts(folder: Path, graphs: GraphPair) -> dict:
+    """``run.json`` of a run on graphs with these modalities: pairs as int64 ``[*, 2]``; ``same``, whether on these very graphs.
+
+    Raises:
+        DataError: MissingFile or DamagedFile; OtherRun, it was trained with other modalities.
+    """
     facts = read_json(folder / "run.json")
     check_format(facts, folder / "run.json")
-    try:
-        config = PMFConfig.from_json(json.dumps(read_json(folder / "config.json")))
-        missing = ", ".join(m for m in facts["modalities"] if m not in graphs.modalities)
-        same = facts["graphs"] == fingerprint(graphs, image_values=False)
-        same = same and np.allclose(np.array(facts["images"], np.float32), image_projection(graphs), rtol=0, atol=1e-3)
-        pairs = [torch.tensor(facts[name], dtype=torch.long).reshape(-1, 2) for name in SPLIT]
-        history = pd.read_csv(folder / "history.csv", index_col="epoch")
+    with damage(folder):
+        modalities = [str(m) for m in facts["modalities"]]
         facts["best_epoch"] = int(facts["best_epoch"])
-    except DataError:
-        raise
-    except (KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
-        raise DamagedFile(f"{folder}: not what a run writes ({error}); make the folder again") from None
-    if missing:
+        facts |= {name: _pairs(facts[name]) for name in SPLIT}
+        images, here = np.array(facts["images"], np.float32), image_projection(graphs)
+        same = facts["graphs"] == fingerprint(graphs, image_values=False) and images.shape == here.shape
+        facts["same"] = same and np.allclose(images, here, rtol=0, atol=1e-3)
+    if missing := ", ".join(m for m in modalities if m not in graphs.modalities):
         raise OtherRun(
             f"{folder}: trained with {missing} too, which these graphs lack; give the same files, and the same "
             "features (on the command line with --features)"
         )
-    if not same:
-        more = ", ".join(m for m in graphs.modalities if m not in facts["modalities"])
-        raise OtherRun(
-            f"{folder}: trained on other graphs than these{f', without {more}' * bool(more)}; give the same files, or "
-            "train anew"
-        )
-    every = torch.cat(pairs)
-    if len(every) and not (int(every.min()) >= 0 and int(every.max()) < graphs.num_nodes):
-        raise DamagedFile(f"{folder / 'run.json'}: a pair that does not exist; make the folder again")
-    return config, facts, read_tensors(folder / "model.safetensors"), history
+    if more := ", ".join(m for m in graphs.modalities if m not in modalities):
+        raise OtherRun(f"{folder}: trained on other graphs than these, without {more}; leave it out, or train anew")
+    return facts
+
+
+def _pairs(listed: list) -> Tensor:
+    """int64 ``[P, 2]``; ValueError if they are no pairs of whole numbers."""
+    for pair in listed:
+        if not isinstance(pair, list) or len(pair) != 2 or not all(type(row) is int for row in pair):
+            raise ValueError("a pair that is not two whole numbers")
+    return torch.tensor(listed, dtype=torch.long).reshape(-1, 2)
+
+
+def read_settings(folder: Path) -> tuple[PMFConfig, pd.DataFrame]:
+    """Configuration and history of a run; MissingFile, DamagedFile or OtherRun where there are none."""
+    with damage(folder):
+        config = PMFConfig.from_json(json.dumps(read_json(folder / "config.json")))
+    return config, read_table(folder / "history.csv", index_col="epoch")
+
+
+def read_precision(folder: Path) -> float:
+    """The precision that was asked for when the run was saved; 0.9 for one that was not asked."""
+    with damage(folder):
+        precision = float(read_json(folder / "run.json").get("precision", 0.9))
+        if not 0 <= precision <= 1:
+            raise ValueError(f"precision {precision}")
+    return precision
+
+
+@contextmanager
+def damage(folder: Path) -> Iterator[None]:
+    """Whatever a damaged folder provokes is said in one sentence, a DamagedFile."""
+    try:
+        yield
+    except DataError:
+        raise
+    except (KeyError, IndexError, TypeError, ValueError, RuntimeError, OverflowError, AttributeError) as error:
+        reason = because(error) or type(error).__name__
+        raise DamagedFile(f"{folder}: not what a run writes ({reason}); make the folder again") from None
+
+
+def check_width(config: PMFConfig, state: dict[str, Tensor], folder: Path) -> None:
+    """Refuse settings of a larger model than the weights are of, before memory is taken for it; a DamagedFile."""
+    if not any(config.dim in x.shape for x in state.values()):
+        path = folder / "model.safetensors"
+        raise DamagedFile(f"{path}: not the weights of this model, whose dim is {config.dim}; make the folder again")
 
 
 def load_state(model: EntityAligner, state: dict[str, Tensor], folder: Path) -> None:
     """Give a model its weights.
 
     Raises:
-        DamagedFile: they are those of another model.
+        DamagedFile: they are those of another model, or not finite.
     """
+    odd = next((k for k, x in state.items() if x.is_floating_point() and not torch.isfinite(x).all()), None)
+    if odd is not None:
+        raise DamagedFile(
+            f"{folder / 'model.safetensors'}: {one_line(odd, 80)} holds numbers that are not finite; make the folder again"
+        )
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
-        reason = str(error).splitlines()[-1].strip()
-        raise DamagedFile(f"{folder / 'model.safetensors'}: not the weights of this model ({reason})") from None
+        reason = one_line(str(error).splitlines()[-1], 200)
+        raise DamagedFile(
+            f"{folder / 'model.safetensors'}: not the weights of this model ({reason}); make the folder again"
+        ) from None
 
 
 def fingerprint(graphs: GraphPair, image_values: bool = True) -> str:
@@ -141,5 +214,4 @@ def image_projection(graphs: GraphPair) -> np.ndarray:
     """float32 ``[images]``: a fixed random projection of each image's features, to compare them by closeness."""
     if "image" not in graphs.features:
         return np.zeros(0, np.float32)
-    x = graphs.features["image"][graphs.mask("image")].cpu()
-    return (x @ torch.randn(x.shape[1], generator=torch.Generator().manual_seed(0))).numpy()
+    return words.projection(graphs.features["image"][graphs.mask("image")]).numpy()

@@ -12,11 +12,12 @@ from torch import Tensor
 
 from pmf_minimal.baselines.registry import build, find
 from pmf_minimal.config import PRESETS, PMFConfig
+from pmf_minimal.datasets.folders import new_folder, write_each
+from pmf_minimal.errors import DataError
 from pmf_minimal.graphs import GraphPair
 from pmf_minimal.model import EntityAligner
 from pmf_minimal.runs import folder as run_folder
 from pmf_minimal.runs import loop
-from pmf_minimal.runs.files import new_folder
 from pmf_minimal.scale.block_matching import check_possible, match
 from pmf_minimal.scale.comparison import comparison_class
 from pmf_minimal.scale.evaluation import candidate_rows, evaluate_model
@@ -63,8 +64,14 @@ class Run:
 
         Returns:
             left, right (rows of the entities), left_id, left_name, right_id, right_name, score, correct.
+
+        Raises:
+            DataError: there are no test pairs.
         """
-        graphs, joint = self.model.graphs, self.model.embed()["joint"]
+        graphs = self.model.graphs
+        if not len(graphs.test):
+            raise DataError(f"{graphs.name}: no test pairs to match; own.Alignment matches all entities")
+        joint = self.model.embed()["joint"]
         # In random order, or ties would go to the counterpart, which stands in the same place.
         order = torch.randperm(len(graphs.test), generator=torch.Generator().manual_seed(0)).to(joint.device)
         left, right, _, _ = candidate_rows(graphs, graphs.test, "test")
@@ -84,15 +91,19 @@ class Run:
         return {m: h.cpu() for m, h in self.model.embed().items()}
 
     def save(self, folder: str | Path) -> None:
-        """Write metrics, matches, history, model and configuration into a new folder, which :func:`load_run` reads.
+        """Write model, configuration, history, and of the test pairs matches and metrics into a new folder, for :func:`load_run`.
 
         Raises:
             DataError: the folder is there already, or cannot be written.
         """
         with new_folder(Path(folder)) as part:
-            run_folder.write_metrics(self, part)
-            run_folder.write_table(self.matches().drop(columns=["left", "right"]), part / "matches.csv")
-            run_folder.write_model(self, part)
+            writers = [lambda: run_folder.write_model(self, part)]
+            if len(self.graphs.test):
+                writers.append(lambda: run_folder.write_metrics(self, part))
+                writers.append(
+                    lambda: run_folder.write_table(self.matches().drop(columns=["left", "right"]), part / "matches.csv")
+                )
+            write_each(*writers)
 
 
 def fit(
@@ -154,7 +165,8 @@ def load_run(folder: str | Path, graphs: GraphPair) -> Run:
         DataError: no complete folder of a run; one of another version; other graphs.
     """
     config, facts, state, history = run_folder.read(Path(folder), graphs)
-    graphs = graphs.with_split(*(torch.tensor(facts[name]).reshape(-1, 2) for name in ("train", "valid", "test")))
+    graphs = graphs.with_split(*(facts[name] for name in run_folder.SPLIT))
+    run_folder.check_width(config, state, Path(folder))
     model = build(graphs, config)
     run_folder.load_state(model, state, Path(folder))
     return Run(model, graphs, config, history, facts["best_epoch"])

@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from pmf_minimal.errors import DataError
 from pmf_minimal.metrics import count_better_and_tied, hits_and_mrr
 from pmf_minimal.scale import sparse_matching
 from pmf_minimal.scale.blockwise import PairScores, Similarities
@@ -71,7 +72,12 @@ def evaluate_model(
 
     Returns:
         Rows (embedding, direction), columns Hits@1, Hits@10, MRR.
+
+    Raises:
+        DataError: there are no pairs.
     """
+    if not len(pairs):
+        raise DataError(f"{model.graphs.name}: no pairs to measure by; give some")
     table = {}
     left, right, rows, columns = candidate_rows(model.graphs, pairs, matching.candidates)
     for name, h in model.embed().items():

@@ -19,7 +19,7 @@ def free_bytes(device: torch.device | str = "cpu") -> float:
         # What PyTorch keeps for itself but does not use can be had as well.
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + unused
-    return min(_free_of_machine(), _free_of_container())
+    return min(_free_of_machine(), _free_of_container(), _free_of_process())
 
 
 def _free_of_machine() -> float:
@@ -30,13 +30,52 @@ def _free_of_machine() -> float:
         return float("inf")
 
 
-def _free_of_container() -> float:
-    """What a container's limit (cgroup, version 2 or 1) leaves; infinity without a limit."""
-    root = Path("/sys/fs/cgroup")
-    names = ("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes")
-    for limit, used in names:
+def _free_of_process() -> float:
+    """What ``ulimit -v`` leaves; infinity without a limit."""
+    try:
+        import resource
+
+        most = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if most == resource.RLIM_INFINITY:
+            return float("inf")
+        pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
+        return max(float(most - pages * resource.getpagesize()), 0.0)
+    except (ImportError, OSError, ValueError):
+        return float("inf")
+
+
+def _free_of_container(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> float:
+    """The least that a limit of this process's control groups (cgroup, version 2 or 1) leaves; infinity without a limit.
+
+    What the system keeps of files that were read does not count as used: it is given back when memory is wanted.
+    """
+    places = [(root, ""), (root / "memory", "")]
+    with suppress(OSError, ValueError):
+        for line in own.read_text("utf-8").splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers == "" or "memory" in controllers.split(","):
+                places.append((root if controllers == "" else root / "memory", path.strip("/")))
+    free = float("inf")
+    for top, path in places:
+        for folder in (top / path, *(top / path).parents):
+            if not folder.is_relative_to(top):
+                break
+            free = min(free, _left(folder))
+    return free
+
+
+def _left(group: Path) -> float:
+    """What is left of the limit of one control group."""
+    for limit, used, cache in (
+        ("memory.max", "memory.current", "inactive_file"),
+        ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    ):
         with suppress(OSError, ValueError):
-            return float((root / limit).read_text()) - float((root / used).read_text())
+            most, taken = (float((group / name).read_text("ascii")) for name in (limit, used))
+            with suppress(OSError, ValueError):
+                facts = dict(line.split() for line in (group / "memory.stat").read_text("ascii").splitlines())
+                taken -= float(facts.get(cache, 0))
+            return max(most - taken, 0.0)
     return float("inf")
 
 

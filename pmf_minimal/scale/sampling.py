@@ -28,8 +28,11 @@ def sample_neighbourhood(
     frontier = rows
     for _ in range(hops):
         first, degree = rowptr[frontier], rowptr[frontier + 1] - rowptr[frontier]
-        drawn = (torch.rand(len(frontier), fanout, generator=generator).to(rows.device) * degree[:, None]).long()
-        each = torch.arange(fanout, device=rows.device).expand_as(drawn)
+        if not len(frontier):
+            break
+        width = min(fanout, int(degree.max()))  # however many are asked for, memory is taken for those that there are
+        drawn = (torch.rand(len(frontier), width, generator=generator).to(rows.device) * degree[:, None]).long()
+        each = torch.arange(width, device=rows.device).expand_as(drawn)
         few = (degree <= fanout)[:, None]
         chosen = first[:, None] + torch.where(few, each, drawn)
         chosen = chosen[~few | (each < degree[:, None])]

@@ -39,15 +39,15 @@ def check_settings(config, choices: dict) -> None:
     for f in fields(config):
         value, kind = getattr(config, f.name), type(f.default)
         if kind in _KINDS and not _fits(value, kind):
-            raise ValueError(f"{f.name}={value!r}: give {_KINDS[kind]}, such as {json.dumps(f.default)}")
+            raise ValueError(f"{f.name}={_short(value)}: give {_KINDS[kind]}, such as {json.dumps(f.default)}")
     for name, (least, most) in _RANGES.items():
         value = getattr(config, name)
         if value is not None and not (_fits(value, float) and least <= value <= most):
             span = f"at least {least}" if most == math.inf else f"between {least} and {most}"
-            raise ValueError(f"{name}={value!r}: must be {span}")
+            raise ValueError(f"{name}={_short(value)}: must be {span}")
     for name, known in choices.items():
         if getattr(config, name) not in known:
-            raise ValueError(f"{name}={getattr(config, name)!r}: choose one of {', '.join(map(str, known))}")
+            raise ValueError(f"{name}={_short(getattr(config, name))}: choose one of {', '.join(map(str, known))}")
     _check_modalities(config)
 
 
@@ -56,14 +56,24 @@ def _check_modalities(config) -> None:
         value = getattr(config, name)
         names = isinstance(value, tuple) and all(isinstance(m, str) and m for m in value)
         if not names and not (value is None and name == "threshold_grows"):
-            raise ValueError(f'{name}={value!r}: give a list of names, such as ["structure", "image"]')
+            raise ValueError(f'{name}={_short(value)}: give a list of names, such as ["structure", "image"]')
     if not isinstance(config.beta, dict) or not all(_fits(b, float) and b >= 0 for b in config.beta.values()):
-        raise ValueError(f"beta={config.beta!r}: give a number of at least 0 for each modality")
+        raise ValueError(f"beta={_short(config.beta)}: give a number of at least 0 for each modality")
     if "joint" in config.modalities:
-        raise ValueError(f"modalities={list(config.modalities)}: joint is what all of them are together; rename yours")
+        raise ValueError(
+            f"modalities={_short(list(config.modalities))}: joint is what all of them are together; rename yours"
+        )
     chosen = set(config.modalities)
     if not chosen or chosen - config.beta.keys() or len(chosen) < len(config.modalities):
-        raise ValueError(f"modalities={list(config.modalities)}: choose among {', '.join(config.beta)}, each once")
+        raise ValueError(
+            f"modalities={_short(list(config.modalities))}: choose among {', '.join(config.beta)}, each once"
+        )
+
+
+def _short(value: object) -> str:
+    """A value in a message: whatever it is, a line of bounded length."""
+    shown = ascii(value)
+    return shown if len(shown) <= 200 else f"{shown[:200]}…"
 
 
 def _fits(value, kind: type) -> bool:

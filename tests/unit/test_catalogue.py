@@ -149,7 +149,7 @@ def test_unpack(run, tmp_path):
     result = run("unpack", tmp_path / "a.zip", tmp_path / "new")
     assert result.exit_code == 0 and (tmp_path / "new/DBP15K/x").read_text() == "1"
     result = run("unpack", tmp_path / "a.zip", tmp_path / "new")
-    assert result.exit_code == 2 and "already there" in result.output
+    assert result.exit_code == 2 and "is there already" in result.output
 
 
 # What has to be equal where the files lie; of DBP15K ZH-EN we have neither attributes nor images.

@@ -143,7 +143,7 @@ def fails(result, *says):
         (["toy/a_b", "--set", "train_share=abc"], "train_share='abc': must be between 0 and 1"),
         (["toy/a_b", "--set", "train_share=1e400"], "train_share=inf: must be between 0 and 1"),
         (["toy/a_b", "--set", "threshold_grows=5"], "threshold_grows=5: give a list of names"),
-        (["toy/a_b", "--set", "model=5"], "model=5: give a word"),
+        (["toy/a_b", "--set", "model=5"], "model=5: choose one of eva"),
         (["toy/a_b", "--set", "fanout=99999999999"], "fanout=99999999999: must be between 0"),
         (["toy/a_b", "--model", "gcn-align"], "model='gcn-align': choose one of"),
     ],

@@ -15,10 +15,11 @@ from click.testing import CliRunner
 
 from pmf_minimal.cli.main import main
 from pmf_minimal.config import PRESETS
-from pmf_minimal.datasets import load
+from pmf_minimal.datasets import folders, load
 from pmf_minimal.errors import DataError, DataWarning
 from pmf_minimal.experiments import cache, cards, fingerprints, runner, splits
 from pmf_minimal.experiments.runner import RunSpec
+from pmf_minimal.runs import code as run_code
 
 TINY = PRESETS["paper"].replace(
     dim=8, epochs=4, batch_size=200, scoring_start=2, scoring_end=3, evaluate_every=2, lr=0.01
@@ -79,7 +80,7 @@ def test_key_depends_on_all_that_counts(grid, monkeypatch):
         keys.add(runner.key(other))
     newer = fingerprints.versions() | {"torch": "99.0"}
     for name, value in (
-        ("code_fingerprint", lambda model: "other code"),
+        ("code_fingerprint", lambda *model: "other code"),
         ("versions", lambda: newer),
     ):
         with monkeypatch.context() as patch:
@@ -95,14 +96,14 @@ def test_key_depends_on_all_that_counts(grid, monkeypatch):
 
 def test_fingerprint_of_code_ignores_comments(tmp_path, monkeypatch):
     files = [tmp_path / "one.py", tmp_path / "two.py"]
-    monkeypatch.setattr(fingerprints, "imported_files", lambda *modules: files)
+    monkeypatch.setattr(run_code, "imported_files", lambda *modules: files)
     for file in files:
         file.write_text('"""A module."""\nx = 1\n')
-    plain = fingerprints.code_fingerprint.__wrapped__()
+    plain = run_code.code_fingerprint.__wrapped__("pmf", ())
     files[1].write_text('"""Another text."""\n# a comment\nx  =  1\n')
-    assert fingerprints.code_fingerprint.__wrapped__() == plain
+    assert run_code.code_fingerprint.__wrapped__("pmf", ()) == plain
     files[1].write_text('"""A module."""\nx = 2\n')
-    assert fingerprints.code_fingerprint.__wrapped__() != plain
+    assert run_code.code_fingerprint.__wrapped__("pmf", ()) != plain
 
 
 def test_every_module_that_a_run_imports_is_fingerprinted():
@@ -110,7 +111,7 @@ def test_every_module_that_a_run_imports_is_fingerprinted():
     code = """
 import sys
 from pmf_minimal.config import PRESETS
-from pmf_minimal.datasets import load
+from pmf_minimal.datasets import folders, load
 from pmf_minimal.experiments.diagnostics import train_and_measure
 config = PRESETS["recommended"].replace(dim=8, epochs=2, iterative_epochs=2, iterative_every=1)
 train_and_measure(load("synthetic/foreign"), config)
@@ -119,7 +120,7 @@ print(*(m.__file__ for n, m in sys.modules.items() if n.startswith("pmf_minimal"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     package = Path(runner.__file__).parents[1]  # PyG writes a module of its own for each of our layers, elsewhere
     loaded = {path for path in map(Path, done.stdout.split()) if path.is_relative_to(package)}
-    known = set(fingerprints.imported_files(*fingerprints.RESULT_MODULES, "pmf_minimal.model"))
+    known = set(run_code.imported_files(*fingerprints.RESULT_MODULES, "pmf_minimal.model"))
     assert loaded <= known, loaded - known
     assert {"graphs.py", "config.py", "evidence.py", "benchmarks.py", "splits.py"} <= {file.name for file in known}
 
@@ -194,8 +195,8 @@ def test_a_full_disk_is_said_in_one_sentence(tmp_path, monkeypatch):
 HOLD = """
 import sys, time
 from pathlib import Path
-from pmf_minimal.experiments import cache
-with cache.exclusive(Path(sys.argv[1]) / "lock", "x"):
+from pmf_minimal.datasets import folders
+with folders.exclusive(Path(sys.argv[1]) / "lock", "x"):
     print("locked", flush=True)
     time.sleep(120)
 """
@@ -205,14 +206,14 @@ def test_two_experiments_exclude_each_other_and_a_killed_one_does_not(grid, tmp_
     other = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     try:
         assert other.stdout.readline() == "locked\n"
-        with pytest.raises(DataError, match=rf"another experiment uses it \(process {other.pid}\)"):
+        with pytest.raises(DataError, match=rf"another process writes there \({other.pid}\)"):
             runner.run(grid, tmp_path, progress=False)
         assert not list(tmp_path.glob("*.json"))
     finally:
         other.kill()
         other.wait()
         other.stdout.close()
-    with cache.exclusive(tmp_path / "lock", "x"):
+    with folders.exclusive(tmp_path / "lock", "x"):
         assert (tmp_path / "lock").exists()
     assert not (tmp_path / "lock").exists()
 
@@ -243,8 +244,8 @@ def test_command_line_names_the_mistake(tmp_path, no_runs):
         (["--device", "tpu"], "device 'tpu'"),
         (["--dask", "nowhere"], "dask=nowhere: no scheduler answers there"),
         (["--cache", "FILE"], "FILE: no folder to write in"),
-        (["--out", "FILE"], "FILE: already there"),
-        (["--out", "FILE/below"], "no folder to write in"),
+        (["--out", "FILE"], "FILE: is there already"),
+        (["--out", "FILE/below"], "no folder can be made there"),
         (["--store"], "only the runs of the book's own cards can be stored"),
         (["--tune"], "this card has no tuning"),
         (["FOLDER/card.yaml"], "card: two of the cards have this name"),
@@ -286,7 +287,7 @@ def test_tables_stand_in_a_new_folder(tmp_path):
     assert not list(tmp_path.glob("out.*"))  # no part, no lock
     (tmp_path / "out" / "card.csv").write_text("precious")
     result = command(tmp_path, "--out", str(tmp_path / "out"), card=short)
-    assert result.exit_code == 2 and "already there" in result.output
+    assert result.exit_code == 2 and "is there already" in result.output
     assert (tmp_path / "out" / "card.csv").read_text() == "precious"
 
 
@@ -352,8 +353,8 @@ def test_a_shipped_split(shipped, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (None, "no such split"),
-        ("", "not a table of left, right, split"),
+        (None, "put the split there"),
+        ("", "the file is empty"),
         ("left,right\n1,2\n", ":1: the columns have to be"),
         ("left,right,split\n0,99999999,train\n", ":2: 0, 99999999 is no pair of entities"),
         ("left,right,split\n1,2,valid\n", ":2: 'valid' is neither train nor test"),

@@ -79,7 +79,7 @@ def without(*modules, code):
 
 
 HEAVY = ("IPython", "PIL", "matplotlib", "seaborn", "yaml", "jsonschema", "joblib", "sklearn", "statsmodels")
-HEAVY += ("filelock", "pyoxigraph", "faiss", "distributed")
+HEAVY += ("pyoxigraph", "faiss", "distributed")
 
 
 def test_the_package_alone_trains_and_aligns():

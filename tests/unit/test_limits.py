@@ -1,21 +1,38 @@
 """What an input may ask for: files without end, claims without bound, lines that a pattern would never finish with."""
 
 import io
+import json
 import os
 import pickle
 import struct
+import subprocess
+import sys
 import threading
 import warnings
 import zipfile
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
-from toys import FILES, write
+import torch
+import yaml
+from click.testing import CliRunner
+from toys import FILES, random_pair, tiny, write
 
 from pmf_minimal import errors, own
+from pmf_minimal.cli.main import main
+from pmf_minimal.cli.say import say
 from pmf_minimal.datasets import archives, catalogue, escape, files, images, lines, text
 from pmf_minimal.datasets.assemble import unit
 from pmf_minimal.datasets.benchmarks import read_folder
+from pmf_minimal.experiments import cache, cards, splits
+from pmf_minimal.own.names import choose_names
+from pmf_minimal.runs.files import write_json
+from pmf_minimal.runs.run import fit, load_run
+from pmf_minimal.scale import memory as memory_
+from pmf_minimal.scale.neighbours import Neighbours
+from pmf_minimal.scale.sampling import sample_neighbourhood
 
 
 @pytest.fixture
@@ -213,6 +230,9 @@ def test_names_are_printable(tmp_path):
         ("\t=1", r"\x09=1"),
         ("\ud800", r"\ud800"),
         ("plain, text", "plain, text"),
+        ("a;=1+1", "a;'=1+1"),
+        ("a; @x;;-y", "a;' @x;;'-y"),
+        ("a; b-c", "a; b-c"),
         ("Île 👩‍🚀", "Île 👩‍🚀"),
         ("", ""),
     ],
@@ -226,3 +246,181 @@ def test_messages_are_one_line():
     assert escape.one_line("a\n  b\u2028c\x07") == r"a b c\x07"
     assert escape.one_line("x" * 50, 10) == "x" * 9 + "…"
     assert len(escape.one_line(" x" * 10**6, 100)) <= 100
+
+
+def test_limits_of_containers_are_seen(tmp_path):
+    """Of the group itself and of all above it; what is kept of files that were read can be had."""
+    own_group, root = tmp_path / "cgroup", tmp_path / "fs"
+    left = lambda: memory_._free_of_container(root, own_group)  # noqa: E731
+    assert left() == float("inf")
+    own_group.write_text("0::/user.slice/job\n")
+    (root / "user.slice" / "job").mkdir(parents=True)
+    for folder, most, taken in (("user.slice", "max", 10), ("user.slice/job", "1000", 600)):
+        (root / folder / "memory.max").write_text(f"{most}\n")
+        (root / folder / "memory.current").write_text(f"{taken}\n")
+    assert left() == 400
+    (root / "user.slice" / "job" / "memory.stat").write_text("anon 100\ninactive_file 500\n")
+    assert left() == 900
+    (root / "user.slice" / "memory.max").write_text("50")
+    assert left() == 40
+    own_group.write_text("7:cpu,memory:/docker/x\n1:name=systemd:/\n")
+    group = root / "memory" / "docker" / "x"
+    group.mkdir(parents=True)
+    (group / "memory.limit_in_bytes").write_text("300")
+    (group / "memory.usage_in_bytes").write_text("280")
+    assert left() == 20
+    own_group.write_bytes(b"\xff nonsense")
+    assert left() == float("inf")
+
+
+def test_limits_of_the_process_are_seen(memory):
+    with memory(2**30):
+        assert 0 < memory_.free_bytes() <= 2**30
+
+
+def test_the_output_has_no_room(tmp_path):
+    """One sentence; nothing is trained, and Python does not try again at its end."""
+    if not Path("/dev/full").exists():
+        pytest.skip("no such device")
+    words = [sys.executable, "-m", "pmf_minimal", "train", "emoji/fr_en", "--out", str(tmp_path / "a")]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert done.stderr.strip() == "Error: the output cannot be written (No space left on device); make room"
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+def test_output_in_any_encoding_and_harmless(monkeypatch, encoding):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding)
+    monkeypatch.setattr(sys, "stdout", stream)
+    say("日本 é \x1b[2J\ud800\nnext")
+    stream.flush()
+    said = stream.buffer.getvalue().decode(encoding)
+    assert r"\x1b[2J\ud800" in said and said.endswith("\nnext\n".replace("\n", os.linesep))
+    assert said.startswith("日本 é" if encoding == "utf-8" else r"\u65e5\u672c")
+
+
+def test_a_card_of_more_runs_than_could_ever_be_made(tmp_path):
+    """A few bytes ask for any number; none of them is made."""
+    card = {
+        "title": "t", "question": "q", "chapter": "c", "preset": "quick", "settings": {}, "datasets": ["synthetic/clean"],
+        "seeds": 1000, "variants": {f"v{i}": {} for i in range(101)}, "claims": [],
+    }  # fmt: skip
+    path = tmp_path / "k.yaml"
+    path.write_text(yaml.safe_dump(card))
+    with pytest.raises(errors.DataError, match=r"the card: 1 x 101 x 1,000 runs, and at most 100,000 are made"):
+        cards.read(path)
+    grid = {field: list(range(1, 1001)) for field in ("epochs", "dim", "csls_k", "patience", "probation")}
+    tuning = {"grid": grid, "datasets": ["synthetic/clean"], "seeds": 1}
+    path.write_text(yaml.safe_dump(card | {"seeds": 1, "tuning": tuning}))
+    with pytest.raises(errors.DataError, match=r"tuning: 1 x 101 x 1 x 1,000 x .* runs, and at most"):
+        cards.read(path)
+
+
+def test_a_place_where_nothing_can_be_unpacked(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a", "x")
+    (tmp_path / "file").touch()
+    with pytest.raises(errors.NotWritable, match=r"file/new: no folder can be made there \(Not a directory\)"):
+        archives.unpack(tmp_path / "a.zip", tmp_path / "file" / "new")
+
+
+def test_files_of_a_run_that_are_none(tmp_path):
+    """A pipe in the place of each file of a folder: nobody waits for its other end."""
+    graphs = random_pair(12)
+    fit(graphs, tiny(epochs=1, scoring="off", freezing="off", fusion="evidence"), "cpu", progress=False).save(
+        tmp_path / "r"
+    )
+    for name in ("run.json", "config.json", "history.csv", "model.safetensors"):
+        path = tmp_path / "r" / name
+        data = path.read_bytes()
+        path.unlink()
+        os.mkfifo(path)
+        with pytest.raises(errors.DamagedFile, match=rf"{name}: a folder, a pipe or a device"):
+            load_run(tmp_path / "r", graphs)
+        path.unlink()
+        path.write_bytes(data)
+    os.mkfifo(tmp_path / "state.json")
+    with pytest.raises(errors.DamagedFile, match=r"state\.json: a folder, a pipe"):
+        fit(graphs, tiny(), "cpu", progress=False, checkpoint=tmp_path)
+    os.mkfifo(tmp_path / "split.csv")
+    with pytest.raises(errors.DamagedFile, match=r"split\.csv: a folder, a pipe"):
+        splits.shipped_split(graphs, tmp_path / "split.csv", 0, 0.2)
+    os.mkfifo(tmp_path / "x.json")
+    with pytest.warns(errors.DataWarning, match=r"x\.json: damaged"):
+        assert cache.read(tmp_path / "x.json") is None
+
+
+def test_settings_of_a_far_larger_model_than_the_weights(tmp_path, memory):
+    """They would ask for memory before anybody saw that they do not fit."""
+    graphs = random_pair(300)
+    fit(graphs, tiny(epochs=1, scoring="off", freezing="off"), "cpu", progress=False).save(tmp_path / "r")
+    path = tmp_path / "r" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"dim": 2**16}))
+    with (
+        memory(100 * 2**20),
+        pytest.raises(errors.DamagedFile, match="not the weights of this model, whose dim is 65536"),
+    ):
+        load_run(tmp_path / "r", graphs)
+
+
+@pytest.mark.timeout(60)
+def test_a_name_of_very_many_accents(tmp_path):
+    """Unicode asks for them to be sorted, which takes a time that grows with the square of their number."""
+    name = "a" + "\u0315\u0300" * 500_000
+    assert choose_names(own.Tables(pd.DataFrame([("a", "r", "b")]), names={"a": name}), GRAPH)[0]["a"] == name
+
+
+GRAPH = own.Tables(pd.DataFrame([("x", "r", "y")], columns=["head", "relation", "tail"]))
+
+
+def test_prefixes_that_stand_for_very_much(tmp_path, memory):
+    """A megabyte that is written once and used a hundred thousand times."""
+    long = "http://x/" + "a" * 10**6
+    turtle = tmp_path / "g.ttl"
+    turtle.write_text(f"@prefix a: <{long}> .\n" + "".join(f"a:{i} a:p a:{i + 1} .\n" for i in range(20_000)))
+    sssom = tmp_path / "s.tsv"
+    rows = "".join(f"a:{i}\ta:{i}\n" for i in range(20_000))
+    sssom.write_text(f"# curie_map:\n#   a: {long}\nsubject_id\tobject_id\n{rows}")
+    xml = tmp_path / "a.rdf"
+    xml.write_text(f'<a:Alignment xmlns:a="{long}">' + "<a:Cell/>" * 100_000 + "</a:Alignment>")
+    with memory(600 * 2**20):
+        with pytest.raises(
+            errors.DamagedFile, match=r"g\.ttl: what its prefixes stand for is more than 100 times as long"
+        ):
+            own.read_graph(turtle)
+        with pytest.raises(
+            errors.MalformedLine, match=r"s\.tsv: the prefix a stands for 1,000,009 characters; shorten it"
+        ):
+            own.read_pairs(sssom, GRAPH, GRAPH)
+        with pytest.raises(errors.DamagedFile, match=r"a\.rdf:1: a namespace of 1,000,009 characters; shorten it"):
+            own.read_pairs(xml, GRAPH, GRAPH)
+
+
+def test_a_pipe_or_a_link_in_the_place_of_a_part(tmp_path):
+    """Neither waited for nor written through."""
+    (tmp_path / "mine").write_text("precious")
+    os.mkfifo(tmp_path / "a.json.part")
+    (tmp_path / "b.json.part").symlink_to(tmp_path / "mine")
+    for name in "ab":
+        write_json(tmp_path / f"{name}.json", {"x": 1})
+        assert json.loads((tmp_path / f"{name}.json").read_text()) == {"x": 1}
+    assert (tmp_path / "mine").read_text() == "precious" and not (tmp_path / "b.json").is_symlink()
+
+
+def test_errors_of_the_command_line_are_harmless():
+    for words in (["train", "a", "\x1b[2J"], ["\x1b[2J"], ["train", "--\x1b[2J"], ["data", "unpack", "a", "b", "\x1b"]):
+        done = CliRunner().invoke(main, words)
+        assert done.exit_code == 2 and "\x1b" not in done.output, done.output
+
+
+def test_more_neighbours_are_asked_for_than_there_are(memory):
+    graphs = random_pair(300)
+    neighbours = Neighbours(graphs.edge_index, graphs.num_nodes)
+    rows = torch.arange(graphs.num_nodes)
+    with memory(50 * 2**20):
+        nodes, _ = sample_neighbourhood(
+            neighbours.rowptr, neighbours.edge_index[1], rows, fanout=2**16, hops=2, generator=torch.Generator()
+        )
+    assert len(nodes) == graphs.num_nodes

@@ -207,7 +207,7 @@ def test_unpack(tmp_path):
     path = zipped(tmp_path / "good.zip", {f"DBP15K/zh_en/{k}": v for k, v in FILES.items()})
     assert archives.unpack(path, tmp_path / "new" / "data") == len(FILES)
     assert (tmp_path / "new/data/DBP15K/zh_en/triples_1").read_text() == FILES["triples_1"]
-    with pytest.raises(DataError, match="already there; name a new folder"):
+    with pytest.raises(DataError, match="is there already, and no result shall be lost; name a new folder"):
         archives.unpack(path, tmp_path / "new" / "data")
 
 

@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import socket
 import stat
 import sys
 
@@ -12,10 +14,11 @@ from toys import random_pair, tiny
 
 import pmf_minimal as pmf
 from pmf_minimal.config import PMFConfig
+from pmf_minimal.datasets import folders
 from pmf_minimal.datasets.synthetic import generate
-from pmf_minimal.errors import DamagedFile, MissingFile, NotWritable, OtherRun
+from pmf_minimal.errors import DamagedFile, DataError, MissingFile, NotWritable, OtherRun
 from pmf_minimal.own import Alignment
-from pmf_minimal.runs import files, folder
+from pmf_minimal.runs import folder
 from pmf_minimal.runs.run import fit, load_run
 from pmf_minimal.scale.settings import FORMAT
 
@@ -58,13 +61,35 @@ def test_nothing_appears_before_all_is_written(run, tmp_path, monkeypatch):
     monkeypatch.setattr(folder, "write_tensors", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run.save(tmp_path / "out")
-    assert not [*tmp_path.iterdir()]
+    assert not (tmp_path / "out").exists()
+    shutil.rmtree(next(tmp_path.glob("out.*.part")))
     monkeypatch.undo()
     run.save(tmp_path / "out")
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     table = folder.metrics_table(metrics)
     assert table.loc["joint", ("left to right", "Hits@1")] == metrics["test"][-2]["Hits@1"]
     assert not [*tmp_path.glob("out/.*")] and [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_what_was_written_before_a_mistake_stays(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(folder, "write_metrics", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError) as caught:
+        run.save(tmp_path / "out")
+    (part,) = tmp_path.iterdir()
+    assert caught.value.__notes__ == [f"What there is of {tmp_path / 'out'} lies in {part}."]
+    assert load_run(part, random_pair()).config == run.config
+
+
+def test_a_run_without_test_pairs_is_saved(tmp_path):
+    graphs = random_pair()
+    run = fit(
+        graphs.with_split(graphs.pairs[:20], graphs.pairs[20:], graphs.pairs[:0]), tiny(epochs=1), "cpu", progress=False
+    )
+    run.save(tmp_path / "out")
+    assert not {"metrics.json", "matches.csv"} & {p.name for p in (tmp_path / "out").iterdir()}
+    assert load_run(tmp_path / "out", graphs).graphs.valid.tolist() == graphs.pairs[20:].tolist()
+    with pytest.raises(DataError, match="no pairs to measure by"):
+        run.evaluate()
 
 
 def test_a_folder_of_somebody_else_stays(run, tmp_path):
@@ -102,7 +127,7 @@ def test_a_full_disk_costs_no_result(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     (part,) = tmp_path.iterdir()
     assert len(pd.read_csv(part / "matches.csv")) == len(run.graphs.test) and (part / "metrics.json").exists()
-    files.sweep(tmp_path / "out")
+    folders.sweep(tmp_path)
     run.save(tmp_path / "out")
     assert (part / "matches.csv").read_bytes() == (tmp_path / "out" / "matches.csv").read_bytes()
 
@@ -111,7 +136,7 @@ def test_what_killed_processes_left_is_removed(run, tmp_path):
     dead, alive = tmp_path / "o[ut.00000000.part", tmp_path / "o[ut.11111111.part"
     for part, process in ((dead, 2**22 + 1), (alive, os.getppid())):  # the first is beyond all process numbers
         part.mkdir()
-        (part / files.MARK).write_text(str(process))
+        (part / folders.MARK).write_text(f"{process} {socket.gethostname()}")
     run.save(tmp_path / "o[ut")
     assert not dead.exists() and alive.exists() and (tmp_path / "o[ut").exists()
 
