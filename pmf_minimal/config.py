@@ -119,9 +119,7 @@ class PMFConfig(ModelConfig, TrainingConfig, MatchingConfig):
         """This configuration with some fields changed."""
         unknown = changes.keys() - {f.name for f in fields(self)}
         if unknown:
-            raise ValueError(
-                f"no such field of the configuration: {', '.join(ascii(n)[1:-1] for n in sorted(unknown))}"
-            )
+            raise ValueError(f"no such field of the configuration: {ascii(', '.join(sorted(unknown)))[1:-1]}")
         return replace(self, **changes)
 
     def with_modalities(self, modalities: Iterable[str]) -> PMFConfig:
