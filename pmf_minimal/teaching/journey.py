@@ -67,7 +67,7 @@ def svg(here: str | None = None, links: bool = False, alone: bool = False) -> Ma
     return fill(
         '<svg {more}role="{role}" aria-label="{alt}" viewBox="0 0 {width} {height}" font-family="sans-serif" '
         'font-size="13">{arrows}{boxes}</svg>',
-        more=Markup('xmlns="http://www.w3.org/2000/svg" color="#222" ' if alone else ""), role="group" if links else "img",
+        more=Markup('xmlns="http://www.w3.org/2000/svg" width="512" height="354" color="#222" ' if alone else ""), role="group" if links else "img",
         alt=ALT, width=_SIZE[0], height=_SIZE[1], arrows=join(map(_arrow, ARROWS)),
         boxes=join(_box(chapter, here, links) for chapter in BOXES),
     )  # fmt: skip
