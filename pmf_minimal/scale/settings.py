@@ -17,9 +17,9 @@ _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: 
 #: Largest count, width of a tensor, and rate: beyond them a slip of the keyboard would ask for all memory, or overflow.
 _COUNT, _WIDTH, _RATE = 2**31 - 1, 2**16, 10**9
 _FROM_ONE = "epochs batch_size accumulation evaluate_every iterative_every csls_k patience probation scoring_start"
-_FROM_ZERO = "iterative_epochs csls_rounds scoring_end seed"
+_FROM_ZERO = "iterative_epochs scoring_end seed"
 _RANGES = dict.fromkeys(_FROM_ONE.split(), (1, _COUNT)) | dict.fromkeys(_FROM_ZERO.split(), (0, _COUNT))
-_RANGES |= {"dim": (1, _WIDTH), "fanout": (0, _WIDTH)}
+_RANGES |= {"dim": (1, _WIDTH), "fanout": (0, _WIDTH), "csls_rounds": (0, 100)}
 _RANGES |= dict.fromkeys(("weight_decay", "lr", "threshold_factor"), (0, _RATE))
 _RANGES |= dict.fromkeys(("train_share", "valid_share", "warmup"), (0, 1))
 _RANGES |= dict.fromkeys(("threshold_start", "threshold_max"), (-1, 1))
