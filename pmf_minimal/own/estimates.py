@@ -11,8 +11,8 @@ from scipy.stats import betabinom
 from pmf_minimal.own.mixture import Pairs
 from pmf_minimal.own.posterior import Posterior
 
-#: Known pairs that the posterior alone is worth. With fewer than ``ENOUGH`` known ones it decides alone.
-WORTH, ENOUGH = 20, 30
+#: Known pairs that the posterior is worth for the estimate, and for its interval. With fewer than ``ENOUGH`` known ones it decides alone.
+WORTH, CAUTIOUS, ENOUGH = 60, 20, 30
 #: Thresholds that are tried.
 STEPS = 200
 COLUMNS = (
@@ -41,12 +41,13 @@ def thresholds(pairs: Pairs, posterior: Posterior) -> pd.DataFrame:
     for last in np.unique(np.linspace(0, len(score) - 1, STEPS).astype(int)) if len(score) else []:
         t, count = score[last], int((score >= score[last]).sum())
         counts = [int((hit & (tried >= t)).sum()), int((~hit & (tried >= t)).sum()), int((rival >= t).sum())]
-        precision, weight = right[count - 1] / count, WORTH
+        precision, weight = right[count - 1] / count, CAUTIOUS
         if known.sum() >= ENOUGH:
             share = np.array([1 - posterior.lonely, 1 - posterior.lonely, posterior.lonely]) * counts
             if share.sum() > 0:
-                weight = WORTH + sum(counts[:2])
-                precision = (WORTH * precision + (weight - WORTH) * share[0] / share.sum()) / weight
+                trials = sum(counts[:2])
+                precision = (WORTH * precision + trials * share[0] / share.sum()) / (WORTH + trials)
+                weight += trials
         low, high = interval(precision, weight, count)
         rows.append((t, count, *counts, precision, low, high, right[count - 1] / expected))
     return pd.DataFrame(rows, columns=COLUMNS)

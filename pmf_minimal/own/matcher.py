@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from pmf_minimal.errors import DataError
-from pmf_minimal.own import candidates, modalities
+from pmf_minimal.own import candidates, learnt, modalities
 from pmf_minimal.own.graph import Graph
 from pmf_minimal.own.mixture import Pairs
 from pmf_minimal.own.posterior import Posterior, fit, start
@@ -64,7 +64,7 @@ def find(
         graphs, known = graphs[::-1], known[:, ::-1]
     given = _given(graphs, device, progress)
     begin = {name: c for name, c in given.items() if first in (None, name)}
-    if not begin and not len(known):
+    if not any(hasattr(c, "candidates") for c in begin.values()) and not len(known):
         by = f"by {first}" if first else "by: no names, values or features that both have"
         raise DataError(f"these graphs have nothing to compare {by}; give known pairs with --seeds")
     told = (lambda what: what) if progress else (lambda what: None)
@@ -73,7 +73,7 @@ def find(
     if begin:
         pairs = _pairs(graphs, begin, known, many, told)
         posterior = fit(pairs, start(pairs))
-    around = modalities.context(graphs)
+    around = learnt.context(graphs)
     bar.update()
     for _ in range(ROUNDS):
         p = known[:, 0], known[:, 1], np.ones(len(known))
@@ -93,6 +93,7 @@ def _given(graphs: list[Graph], device: str, progress: bool) -> dict[str, object
     """What can be compared before any match is known."""
     found = {
         "names": modalities.names(graphs),
+        "digits": modalities.digits(graphs),
         "values": modalities.values(graphs),
         "images": modalities.images(graphs, device, progress),
     }
@@ -103,10 +104,10 @@ def _given(graphs: list[Graph], device: str, progress: bool) -> dict[str, object
 
 def _learnt(graphs: list[Graph], row: np.ndarray, column: np.ndarray, p: np.ndarray) -> dict[str, object]:
     """What can be compared by what is known of matches: the matches around, kinds, and numbers."""
-    found = {"structure": modalities.matches_around(graphs, row, column)}
+    found = {"structure": learnt.matches_around(graphs, row, column)}
     if len(row):
-        found["kind"] = modalities.Kinds(graphs, row, column, p)
-        numbers = modalities.Numbers(graphs, row, column)
+        found["kind"] = learnt.Kinds(graphs, row, column, p)
+        numbers = learnt.Numbers(graphs, row, column)
         found["numbers"] = numbers if numbers.pairs else None
     return {name: comparison for name, comparison in found.items() if comparison is not None}
 

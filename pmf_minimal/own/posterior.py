@@ -107,14 +107,14 @@ def _posterior(pairs: Pairs, curves: list[Curve], bias: float, p: np.ndarray) ->
     total = pairs.total(curves, bias)
     pair, mutual, score, rival = _scores(pairs, pairs.odds(total, use_known=True))
     known = pairs.known[pair]
-    tried_pair, tried, tried_rival = pair, score, rival
+    tried_pair, tried, tried_rival = pair, np.where(mutual, score, -np.inf), rival
     if known.any():
         tried_pair, tried_mutual, tried, tried_rival = _scores(pairs, pairs.odds(total, use_known=False))
         tried = np.where(tried_mutual, tried, -np.inf)
-    # A known entity tells how one fares whose counterpart is taken away, whether or not it would have been found.
-    false = np.where(known, tried_rival, rival)
+    # A known entity counts as if it were not known, but tells for sure how one fares whose counterpart is taken away.
     before = np.where(known, 1.0, np.maximum.reduceat(p, pairs.starts[:-1]) * mutual)
-    probability, lonely = _probability(np.where(mutual, score, -np.inf), false, before, known)
+    found = np.where(known, tried, np.where(mutual, score, -np.inf))
+    probability, lonely = _probability(found, np.where(known, tried_rival, rival), before, known)
     return Posterior(curves, bias, pair, mutual, score, rival, probability, tried, tried_pair, tried_rival, lonely)
 
 
@@ -137,37 +137,31 @@ def _probability(score: np.ndarray, false: np.ndarray, p: np.ndarray, known: np.
         score: of the matches, -inf where there is none. false: what each row would get without its counterpart.
         p: probabilities as believed so far. known: rows whose match is known.
     """
-    seen = np.flatnonzero(~known)
-    if not len(seen):
-        return np.ones(len(score)), 0.0
-    falling = seen[np.argsort(-score[seen], kind="stable")]
-    finite = np.isfinite(score)
-    floor = min(score[finite].min(initial=0), false.min()) - 1
-    score = np.where(finite, score, floor)
-    values = np.r_[false, score[seen]]
+    n, falling, finite = len(score), np.argsort(-score, kind="stable"), np.isfinite(score)
+    score = np.where(finite, score, min(score[finite].min(initial=0), false.min()) - 1)
+    values = np.r_[false, score]
     order = np.argsort(values, kind="stable")
-    values = values[order]
+    values, at = values[order], score[falling]
     for _ in range(INNER):
         # A row that has a counterpart tells by what it gets without it, one that has none by what it gets.
-        weight = np.r_[p, 1 - p[seen]][order]
+        weight = np.r_[p, 1 - p][order]
         share = np.cumsum(weight) / weight.sum()
         knot, middle = (values[np.searchsorted(share, q)] for q in (TAIL, 0.5))
         above = values > knot
         mean = max((weight * (values - knot))[above].sum() / max(weight[above].sum(), 1e-9), LEAST_MEAN)
-        lonely = float(np.clip(2 * (score[seen] <= middle).mean(), 1 / len(seen), 1))
-        at = score[falling]
+        lonely = float(np.clip(2 * (score <= middle).mean(), 1 / n, 1))
         tail = np.where(at > knot, (1 - TAIL) * np.exp(-np.maximum(at - knot, 0) / mean), 1 - _below(share, values, at))
-        alone = np.cumsum(np.r_[p, np.zeros(len(seen))][order])
+        alone = np.cumsum(np.r_[p, np.zeros(n)][order])
         if alone[-1] > 0:
             tail = np.maximum(tail, 1 - _below(alone / alone[-1], values, at))
-        expected = lonely * len(seen) * np.maximum.accumulate(tail)  # false matches down to each score
-        new = p.copy()
+        expected = lonely * n * np.maximum.accumulate(tail)  # false matches down to each score
+        new = np.empty(n)
         new[falling] = np.clip(1 - isotonic_regression(np.diff(expected, prepend=0)).x, 0, 1)
-        new[~finite & ~known] = 0
+        new = np.where(known, 1.0, new * finite)
         change, p = np.abs(new - p).sum(), new
-        if change < 1e-3 * len(p):
+        if change < 1e-3 * n:
             break
-    return np.where(known, 1.0, p), lonely
+    return p, lonely
 
 
 def _below(share: np.ndarray, values: np.ndarray, at: np.ndarray) -> np.ndarray:

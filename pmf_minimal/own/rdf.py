@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+from xml.parsers import expat
 
 import pandas as pd
 
@@ -36,6 +37,8 @@ LABELS = (  # of the first that an entity has in a language its name is taken
     "http://xmlns.com/foaf/0.1/name",
 )
 PICTURES = ("http://xmlns.com/foaf/0.1/depiction", "http://schema.org/image", "https://schema.org/image")
+OWL_XML = "http://www.w3.org/2002/07/owl# Ontology"
+_TURTLE = re.compile(rb"\s*(@(prefix|base)|(prefix|base)\s|#|<https?:)", re.IGNORECASE)
 #: What no IRI may hold, or one without a scheme.
 _FORBIDDEN = re.compile(r"[\x00-\x20<>\"{}|^`\\]|^[^:]*$")
 SAME = "http://www.w3.org/2002/07/owl#sameAs"
@@ -123,6 +126,13 @@ def _parse(path: Path, strange: set[str] | None = None) -> Iterator[tuple[str, s
     it is a triple itself. With a set as ``strange``, IRIs that may not be written so are put into it, and are else an error.
     """
     form, data = _format(path), _content(path)
+    if form == "RDF/XML":
+        if _TURTLE.match(data):  # as many a file of an ontology is, whatever it is called
+            form = "Turtle"
+        else:
+            _check_xml(path, data)
+    if form != "RDF/XML":
+        lines.decode(data, path)  # the line that is no UTF-8 is named here
     try:
         import pyoxigraph
     except ImportError:
@@ -176,9 +186,25 @@ def _content(path: Path) -> bytes:
         if len(data) > MAX_BYTES:
             raise DamagedFile(f"{path}: unpacks to more than {MAX_BYTES:,} bytes; use a part of it")
         data = data.removeprefix(b"\xef\xbb\xbf")
-    if not data.startswith(b"<?xml"):  # XML says itself how it is written
-        lines.decode(data, path)  # the line that is no UTF-8 is named here
     return data
+
+
+def _check_xml(path: Path, data: bytes) -> None:
+    """MalformedLine unless it is XML to the end; DamagedFile where it is an ontology in another form than RDF/XML."""
+    parser = expat.ParserCreate(namespace_separator=" ")
+    roots: list[str] = []
+    parser.StartElementHandler = lambda name, _: roots or roots.append(name)
+    try:
+        parser.Parse(data, True)
+    except expat.ExpatError as error:
+        place = f"{error.lineno}:{error.offset + 1}"
+        raise MalformedLine(
+            f"{path}:{place}: not XML ({because(error, 80)}); mend the line, or get the file again"
+        ) from None
+    except (ValueError, LookupError) as error:
+        raise MalformedLine(f"{path}:1: not XML that can be read ({because(error, 80)}); convert it to UTF-8") from None
+    if roots[0] == OWL_XML:
+        raise DamagedFile(f"{path}: an ontology as OWL/XML; save it as RDF/XML or Turtle")
 
 
 def ending(path: Path) -> str:
