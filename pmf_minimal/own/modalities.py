@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from pmf_minimal.own import candidates
-from pmf_minimal.own.graph import Graph
+from pmf_minimal.own.graph import MAX_NAMES, Graph
 from pmf_minimal.own.words import fold, vectors
 
+#: Entities of each graph that are compared with others of their own.
+SAMPLE = 1000
 _DIGITS = re.compile(r"(?<!\d)0*(\d+)")
 
 
@@ -35,6 +37,13 @@ class Sparse:
             self.searched = self.owners[0][i], self.owners[1][j]
         return self.searched
 
+    def decoys(self) -> tuple[np.ndarray, ...]:
+        """float ``[s]`` and ``[s']``: how similar some entities of each graph are to the most similar other one of it."""
+        return tuple(
+            _within(x, owner, candidates.nearest, candidates.products)
+            for x, owner in zip(self.sides, self.owners, strict=True)
+        )
+
     def similarity(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
         """float32 ``[P]``; NaN where one has nothing to compare."""
         counts = [np.diff(s)[e] for s, e in zip(self.starts, (i, j), strict=True)]
@@ -51,6 +60,16 @@ class Sparse:
             first = np.flatnonzero(np.r_[True, pair[1:] != pair[:-1]])
             out[there] = np.maximum.reduceat(candidates.products(*self.sides, *rows), first)
         return out
+
+
+def _within(x, owner: np.ndarray, nearest: Callable, products: Callable) -> np.ndarray:
+    """float ``[s]``: of some rows the similarity to the most similar row of another entity."""
+    some = np.unique(np.linspace(0, len(owner) - 1, SAMPLE).astype(int))
+    i, j = nearest(x[some], x, MAX_NAMES + 1)
+    other = owner[some[i]] != owner[j]
+    best = np.zeros(len(some))
+    np.maximum.at(best, i[other], products(x, x, some[i[other]], j[other]))
+    return best
 
 
 def names(graphs: Sequence[Graph]) -> Sparse | None:
@@ -126,6 +145,15 @@ class Dense:
             i, j = candidates.nearest_dense(*self.features, k)
             self.searched = self.rows[0][i], self.rows[1][j]
         return self.searched
+
+    def decoys(self) -> tuple[np.ndarray, ...]:
+        """As :meth:`Sparse.decoys`."""
+        return tuple(
+            _within(
+                x, np.arange(len(x)), candidates.nearest_dense, lambda x, y, i, j: np.einsum("ij,ij->i", x[i], y[j])
+            )
+            for x in self.features
+        )
 
     def similarity(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
         """As :meth:`Sparse.similarity`."""

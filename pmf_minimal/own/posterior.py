@@ -17,10 +17,10 @@ from pmf_minimal.own.mixture import Curve, Pairs, learn, messages
 
 #: Rounds of curves and posterior in turn, rounds of the probabilities in each.
 ROUNDS, INNER = 5, 30
+#: Deviations of a count of decoys that a count of matches must lie above it, which noise does at none of its similarities.
+DEVIATIONS = 6
 #: Above this share of false scores their distribution is taken for exponential; the mean of that is at least so much.
 TAIL, LEAST_MEAN = 0.75, 0.3
-#: Similarities of a row that tell how much its best one stands out.
-SPACINGS = 10
 
 
 @dataclass
@@ -69,52 +69,48 @@ def fit(pairs: Pairs, p: np.ndarray) -> Posterior:
     return posterior
 
 
-def start(pairs: Pairs) -> np.ndarray:
-    """A first guess, float64 ``[P]``: pairs that are each other's most similar, and stand out from what else is near.
+def start(pairs: Pairs, decoys: list[tuple[np.ndarray, np.ndarray] | None], ratio: float) -> np.ndarray:
+    """A first guess, float64 ``[P]``: pairs that are each other's most similar, and more similar than things ever are within one graph.
 
-    Spacings of the largest of many independent numbers, times their rank, are distributed alike (Rényi, On the theory of order
-    statistics, 1953). So the best similarity of a row stands out by chance with probability (1 + D / (K - 1))^-(K - 1), D its distance to
-    the second in terms of the mean of K - 1 others. Storey's share of rows without counterpart and the rule of Benjamini and Hochberg
-    (1995) turn these into probabilities. What one comparison says another may add to.
+    An entity's most similar one in its own graph is no match of it. So no more of the best similarities between the graphs are false than
+    there are within one (Elias and Gygi, Target-decoy search strategy, 2007, do so with spectra), the larger graph or the smaller one,
+    whichever repeats itself less. What one comparison says another may add to.
+
+    Args:
+        decoys: of each comparison the best similarities of some entities within their graph, in the rows' graph and in the other one;
+            None of a comparison that finds no candidates by itself.
+        ratio: how much larger the other graph is, in which so many more chances are.
     """
     left_over = np.ones(len(pairs.row))
-    for column in pairs.similarity.T:
+    for column, decoy in zip(pairs.similarity.T, decoys, strict=True):
+        if decoy is None:
+            continue
         similarity = np.nan_to_num(column, nan=-1.0)
         top, mutual = pairs.best(similarity)
-        by_chance = np.where(mutual & (similarity[top] > 0), _by_chance(similarity, pairs), 1.0)
-        n = len(by_chance)
-        lonely = min(1.0, 2 * (by_chance > 0.5).mean() + 1 / n)
-        order = np.argsort(by_chance, kind="stable")
-        false = np.empty(n)
-        false[order] = np.minimum.accumulate((lonely * n * by_chance[order] / np.arange(1, n + 1))[::-1])[::-1]
-        left_over[top] *= np.minimum(false, 1)
+        at = np.where(mutual, similarity[top], -1.0)
+        falling = np.argsort(-at, kind="stable")
+        within = [len(at) * (1 - np.searchsorted(np.sort(best), at[falling], "left") / len(best)) for best in decoy]
+        false = np.minimum(ratio * within[0], within[1])
+        share = (false + DEVIATIONS * np.sqrt(false + 1)) / np.arange(1, len(at) + 1)
+        share = np.minimum.accumulate(share[::-1])[::-1]
+        p = np.zeros(len(at))
+        p[falling] = np.clip(1 - share, 0, 1)
+        left_over[top] *= 1 - np.where(at > 0, p, 0)
     return 1 - left_over
-
-
-def _by_chance(similarity: np.ndarray, pairs: Pairs) -> np.ndarray:
-    """float64 ``[rows]``: how probably noise would stand out as much."""
-    order = np.lexsort([-similarity, pairs.place])
-    rank = np.arange(len(order)) - pairs.starts[:-1][pairs.place]
-    table = np.zeros((len(pairs.starts) - 1, SPACINGS + 1))
-    near = rank <= SPACINGS
-    table[pairs.place[near], rank[near]] = np.maximum(similarity[order][near], 0)
-    gaps = table[:, :-1] - table[:, 1:]
-    scale = (gaps[:, 1:] * np.arange(2, SPACINGS + 1)).mean(axis=1)
-    return (1 + gaps[:, 0] / np.maximum(scale, 1e-9) / (SPACINGS - 1)) ** (1.0 - SPACINGS)
 
 
 def _posterior(pairs: Pairs, curves: list[Curve], bias: float, p: np.ndarray) -> Posterior:
     total = pairs.total(curves, bias)
     pair, mutual, score, rival = _scores(pairs, pairs.odds(total, use_known=True))
     known = pairs.known[pair]
-    tried_pair, tried, tried_rival = pair, np.where(mutual, score, -np.inf), rival
+    tried_pair, made, tried, tried_rival = pair, mutual, score, rival
     if known.any():
-        tried_pair, tried_mutual, tried, tried_rival = _scores(pairs, pairs.odds(total, use_known=False))
-        tried = np.where(tried_mutual, tried, -np.inf)
+        tried_pair, made, tried, tried_rival = _scores(pairs, pairs.odds(total, use_known=False))
     # A known entity counts as if it were not known, but tells for sure how one fares whose counterpart is taken away.
     before = np.where(known, 1.0, np.maximum.reduceat(p, pairs.starts[:-1]) * mutual)
-    found = np.where(known, tried, np.where(mutual, score, -np.inf))
-    probability, lonely = _probability(found, np.where(known, tried_rival, rival), before, known)
+    one = [np.where(known, x, y) for x, y in ((tried, score), (made, mutual), (tried_rival, rival))]
+    probability, lonely = _probability(*one, before, known)
+    tried = np.where(made, tried, -np.inf)
     return Posterior(curves, bias, pair, mutual, score, rival, probability, tried, tried_pair, tried_rival, lonely)
 
 
@@ -130,15 +126,18 @@ def _scores(pairs: Pairs, odds: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.
     return top, mutual & (posterior[top] > 0), *(np.log(np.maximum(x, 1e-300)) for x in (posterior[top], best_left))
 
 
-def _probability(score: np.ndarray, false: np.ndarray, p: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, float]:
+def _probability(
+    score: np.ndarray, made: np.ndarray, false: np.ndarray, p: np.ndarray, known: np.ndarray
+) -> tuple[np.ndarray, float]:
     """float64 ``[rows]``: probability of each row's match, and the share of rows without a counterpart.
 
     Args:
-        score: of the matches, -inf where there is none. false: what each row would get without its counterpart.
+        score: of the best pairs. made: bool, those that are matches. false: what each row would get without its counterpart.
         p: probabilities as believed so far. known: rows whose match is known.
     """
-    n, falling, finite = len(score), np.argsort(-score, kind="stable"), np.isfinite(score)
-    score = np.where(finite, score, min(score[finite].min(initial=0), false.min()) - 1)
+    n, falling = len(score), np.argsort(np.where(made, -score, np.inf), kind="stable")[: made.sum()]
+    if not made.any():
+        return known.astype(float), 1.0
     values = np.r_[false, score]
     order = np.argsort(values, kind="stable")
     values, at = values[order], score[falling]
@@ -155,9 +154,9 @@ def _probability(score: np.ndarray, false: np.ndarray, p: np.ndarray, known: np.
         if alone[-1] > 0:
             tail = np.maximum(tail, 1 - _below(alone / alone[-1], values, at))
         expected = lonely * n * np.maximum.accumulate(tail)  # false matches down to each score
-        new = np.empty(n)
+        new = np.zeros(n)
         new[falling] = np.clip(1 - isotonic_regression(np.diff(expected, prepend=0)).x, 0, 1)
-        new = np.where(known, 1.0, new * finite)
+        new = np.where(known, 1.0, new)
         change, p = np.abs(new - p).sum(), new
         if change < 1e-3 * n:
             break
