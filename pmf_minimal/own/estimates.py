@@ -61,5 +61,5 @@ def interval(precision: float, weight: float, count: int) -> tuple[float, float]
         weight: how many tried pairs it is worth.
     """
     a, b = precision * weight + 0.5, (1 - precision) * weight + 0.5
-    low, high = betabinom.ppf([0.025, 0.975], count, a, b)
-    return math.floor(100 * low / count) / 100, math.ceil(100 * high / count) / 100
+    low, high = betabinom.ppf([0.025, 0.975], count, a, b) / count
+    return math.floor(100 * min(low, precision)) / 100, math.ceil(100 * max(high, precision)) / 100

@@ -72,7 +72,8 @@ def find(
     pairs, posterior = None, None
     if begin:
         pairs = _pairs(graphs, begin, known, many, told)
-        decoys = [c.decoys() if hasattr(c, "decoys") else None for c in begin.values()]
+        kinds = [graph.kinds for graph in graphs]
+        decoys = [c.decoys(kinds) if hasattr(c, "decoys") else None for c in begin.values()]
         posterior = fit(pairs, start(pairs, decoys, max(1.0, len(graphs[1]) / len(graphs[0]))))
     around = learnt.context(graphs)
     bar.update()

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from pmf_minimal.own import candidates
-from pmf_minimal.own.graph import MAX_NAMES, Graph
+from pmf_minimal.own.graph import Graph
 from pmf_minimal.own.words import fold, vectors
 
 #: Entities of each graph that are compared with others of their own.
@@ -37,12 +37,12 @@ class Sparse:
             self.searched = self.owners[0][i], self.owners[1][j]
         return self.searched
 
-    def decoys(self) -> tuple[np.ndarray, ...]:
-        """float ``[s]`` and ``[s']``: how similar some entities of each graph are to the most similar other one of it."""
-        return tuple(
-            _within(x, owner, candidates.nearest, candidates.products)
-            for x, owner in zip(self.sides, self.owners, strict=True)
-        )
+    def decoys(self, kinds: Sequence[np.ndarray]) -> list[list[tuple]]:
+        """Of each graph :func:`_within`; ``kinds`` says of what kind its entities are, int64 ``[n]``."""
+        return [
+            _within(x, owner, kind, candidates.nearest, candidates.products)
+            for x, owner, kind in zip(self.sides, self.owners, kinds, strict=True)
+        ]
 
     def similarity(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
         """float32 ``[P]``; NaN where one has nothing to compare."""
@@ -62,14 +62,24 @@ class Sparse:
         return out
 
 
-def _within(x, owner: np.ndarray, nearest: Callable, products: Callable) -> np.ndarray:
-    """float ``[s]``: of some rows the similarity to the most similar row of another entity."""
+def _within(x, owner: np.ndarray, kinds: np.ndarray, nearest: Callable, products: Callable) -> list[tuple]:
+    """How similar some entities are to the most similar other one of their graph, and to that of their kind.
+
+    Things of different kinds may well be called alike, such as a country and its capital. As the others are fewer within a kind,
+    each of the latter counts for so many more.
+
+    Returns:
+        Two pairs of float ``[s]``: similarities, and what each counts for.
+    """
     some = np.unique(np.linspace(0, len(owner) - 1, SAMPLE).astype(int))
-    i, j = nearest(x[some], x, MAX_NAMES + 1)
-    other = owner[some[i]] != owner[j]
-    best = np.zeros(len(some))
-    np.maximum.at(best, i[other], products(x, x, some[i[other]], j[other]))
-    return best
+    i, j = nearest(x[some], x, candidates.NEAREST)
+    a, b, kind = owner[some[i]], owner[j], kinds[owner]
+    found = []
+    for other in (a != b, (a != b) & (kinds[a] == kinds[b])):
+        best = np.zeros(len(some))
+        np.maximum.at(best, i[other], products(x, x, some[i[other]], j[other]))
+        found.append(best)
+    return [(found[0], np.ones(len(some))), (found[1], len(kind) / np.bincount(kind)[kind[some]])]
 
 
 def names(graphs: Sequence[Graph]) -> Sparse | None:
@@ -146,14 +156,12 @@ class Dense:
             self.searched = self.rows[0][i], self.rows[1][j]
         return self.searched
 
-    def decoys(self) -> tuple[np.ndarray, ...]:
+    def decoys(self, kinds: Sequence[np.ndarray]) -> list[list[tuple]]:
         """As :meth:`Sparse.decoys`."""
-        return tuple(
-            _within(
-                x, np.arange(len(x)), candidates.nearest_dense, lambda x, y, i, j: np.einsum("ij,ij->i", x[i], y[j])
-            )
-            for x in self.features
-        )
+        return [
+            _within(x, rows, kind, candidates.nearest_dense, lambda x, y, i, j: np.einsum("ij,ij->i", x[i], y[j]))
+            for x, rows, kind in zip(self.features, self.rows, kinds, strict=True)
+        ]
 
     def similarity(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
         """As :meth:`Sparse.similarity`."""

@@ -69,7 +69,7 @@ def fit(pairs: Pairs, p: np.ndarray) -> Posterior:
     return posterior
 
 
-def start(pairs: Pairs, decoys: list[tuple[np.ndarray, np.ndarray] | None], ratio: float) -> np.ndarray:
+def start(pairs: Pairs, decoys: list[list | None], ratio: float) -> np.ndarray:
     """A first guess, float64 ``[P]``: pairs that are each other's most similar, and more similar than things ever are within one graph.
 
     An entity's most similar one in its own graph is no match of it. So no more of the best similarities between the graphs are false than
@@ -77,8 +77,8 @@ def start(pairs: Pairs, decoys: list[tuple[np.ndarray, np.ndarray] | None], rati
     whichever repeats itself less. What one comparison says another may add to.
 
     Args:
-        decoys: of each comparison the best similarities of some entities within their graph, in the rows' graph and in the other one;
-            None of a comparison that finds no candidates by itself.
+        decoys: of each comparison, for the rows' graph and for the other one, ways to choose them: float ``[s]`` twice, the best
+            similarities of some entities within their graph and what each counts for. None where there are no decoys.
         ratio: how much larger the other graph is, in which so many more chances are.
     """
     left_over = np.ones(len(pairs.row))
@@ -89,8 +89,14 @@ def start(pairs: Pairs, decoys: list[tuple[np.ndarray, np.ndarray] | None], rati
         top, mutual = pairs.best(similarity)
         at = np.where(mutual, similarity[top], -1.0)
         falling = np.argsort(-at, kind="stable")
-        within = [len(at) * (1 - np.searchsorted(np.sort(best), at[falling], "left") / len(best)) for best in decoy]
-        false = np.minimum(ratio * within[0], within[1])
+        false = np.min(
+            [
+                chances * len(at) / len(best) * _at_least(best, worth, at[falling])
+                for chances, ways in zip((ratio, 1), decoy, strict=True)
+                for best, worth in ways
+            ],
+            axis=0,
+        )
         share = (false + DEVIATIONS * np.sqrt(false + 1)) / np.arange(1, len(at) + 1)
         share = np.minimum.accumulate(share[::-1])[::-1]
         p = np.zeros(len(at))
@@ -161,6 +167,13 @@ def _probability(
         if change < 1e-3 * n:
             break
     return p, lonely
+
+
+def _at_least(values: np.ndarray, weight: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Weight of the values that are as large as each of some others, or larger."""
+    order = np.argsort(values)
+    above = np.r_[np.cumsum(weight[order][::-1])[::-1], 0]
+    return above[np.searchsorted(values[order], at, "left")]
 
 
 def _below(share: np.ndarray, values: np.ndarray, at: np.ndarray) -> np.ndarray:

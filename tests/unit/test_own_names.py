@@ -131,7 +131,9 @@ def test_blank_nodes_are_said(tmp_path):
 @pytest.mark.parametrize("ending", ["nt", "ttl"])
 def test_the_line_that_is_wrong(tmp_path, ending, text, line, why):
     (tmp_path / f"g.{ending}").write_text(text, "utf-8")
-    with pytest.raises(errors.MalformedLine, match=rf"g\.{ending}:{line}:\d+: .*{why if ending == 'nt' else ''}.*; mend"):
+    with pytest.raises(
+        errors.MalformedLine, match=rf"g\.{ending}:{line}:\d+: .*{why if ending == 'nt' else ''}.*; mend"
+    ):
         own.read_graph(tmp_path / f"g.{ending}")
 
 
