@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from pmf_minimal.cli.data import claimed, user_errors
-from pmf_minimal.cli.halts import halting, state_kept
+from pmf_minimal.cli.halts import halting
 from pmf_minimal.cli.say import InputError, say
 
 # Whatever needs PyTorch is imported where it is used: --help answers at once.
@@ -29,6 +29,10 @@ SIDES = [
         type=click.FloatRange(0, 1),
         help="Keep matches down to the threshold whose estimated precision is at least this [default: 0.9].",
     ),
+    click.option("--lenient", is_flag=True, help="Repair RDF that is not quite right, and say how often."),
+    click.option(
+        "--device", default="auto", show_default=True, help="Where pictures are looked at: auto, cpu or cuda."
+    ),
     click.option("--out", type=FILE, help="Folder for the results [default: a new one below runs/]."),
 ]
 
@@ -39,171 +43,120 @@ def _sides(command):
     return command
 
 
-def _read(left, right, features, seeds=None, device="cpu"):
-    from pmf_minimal import own
-    from pmf_minimal.scale.device import pick_device
-
-    both = [own.read_graph(path) for path in (left, right)]
-    names = [name for name, *_ in features]
-    for name, *files in features:
-        if names.count(name) > 1 or any(name in side.files for side in both):
-            raise InputError(
-                f"--features {name}: these features are given twice; give them once, or call one of them otherwise"
-            )
-        for side, file in zip(both, files, strict=True):
-            side.features = {**side.features, name: own.read_features(Path(file))}
-            side.files[name] = Path(file)
-    pairs = own.read_pairs(seeds, *both) if seeds else []
-    graphs = own.from_frames(*both, pairs, f"{left.name} and {right.name}", device=pick_device(device))
-    for note in graphs.notes:
-        say(f"Note: {note}", err=True)
-    return graphs
-
-
-def _named(out: Path | None) -> Path:
-    return out or Path("runs") / f"align-{datetime.now():%Y%m%d-%H%M%S}"
-
-
-def _tell(alignment, out):
-    kept, precision = alignment.kept, alignment.precision
-    table = alignment.thresholds
-    some = table.iloc[[round(k * (len(table) - 1) / 7) for k in range(8)]].drop_duplicates() if len(table) else table
-    say(f"\nThresholds, estimated on {len(alignment.graphs.valid)} validation pairs:\n")
-    say(some.to_string(index=False, float_format="{:.2f}".format))
-    new = kept[~kept["known"]]
-    say(
-        f"\nmatches: all above the threshold but the seeds, counted. All else is estimated from the validation pairs alone:"
-        f"\ncorrect, wrong: what their left entities get; false_matches: how many would get a match if their counterpart did not exist,"
-        f"\nthe mean of both sides. Precision = correct / (correct + wrong + false_matches), as if one entity had no counterpart for each"
-        f"\nthat has one, low and high its 95 % interval; recall = correct / validation pairs."
-        f"\n\n{len(new)} new matches kept for an estimated precision of {precision:.2f}, beside {len(kept) - len(new)} known pairs."
-    )
-    fits = table[table["precision"] >= precision]
-    if len(fits) and (low := fits.loc[fits["threshold"].idxmin(), "precision_low"]) < precision - 0.1:
-        say(f"With so few validation pairs the precision may be as low as {low:.2f}: more seeds would tell.")
-    if len(new):
-        columns = ["left_name", "right_name", "score", "evidence", *(c for c in new if c.startswith("from "))]
-        say(
-            f"\nThe surest, and the evidence of each modality:\n\n{new[columns].head(8).to_string(index=False, float_format='{:.2f}'.format)}"
-        )
-    say(f"\nWritten to {out}")
-    if not (out / "matches.nt").exists():
-        say("No matches.nt: not all ids are absolute IRIs, as RDF needs them.")
-
-
 @click.command()
 @_sides
-@click.option("--seeds", type=FILE, help="Known pairs: CSV or TSV of two columns, or RDF with owl:sameAs.")
-@click.option("--start", type=click.Choice(["names", "images"]), help="Without --seeds: first pairs by this.")
 @click.option(
-    "--epochs",
-    type=click.IntRange(1),
-    help="How long to train on the given pairs [default: 60]; half as long again on sure pairs that the model finds.",
+    "--seeds",
+    type=FILE,
+    help="Known pairs: CSV or TSV of two columns, SSSOM, OAEI alignment XML, or RDF with owl:sameAs or skos:exactMatch.",
 )
-@click.option("--seed", default=0, show_default=True, help="Decides validation pairs, initial weights and batches.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
-@click.option("--checkpoint", type=FILE, help="Keep the state of the run here; after a halt the same command goes on.")
-def align(left, right, features, precision, out, seeds, start, epochs, seed, device, checkpoint):
-    """Align two graphs of your own.
+@click.option("--start", type=click.Choice(["names", "images"]), help="Find the first matches by this alone.")
+@click.option("--many", is_flag=True, help="Several entities of LEFT may have one counterpart in RIGHT.")
+def align(left, right, features, precision, lenient, device, out, seeds, start, many):
+    """Align two graphs of your own, with known pairs or without any.
 
-    LEFT and RIGHT are RDF files (.nt, .ttl) or folders of tables, in UTF-8. The files of a folder, of which only
-    the first is needed, are .csv, or .tsv with tabs, and begin with a line of these names:
+    LEFT and RIGHT are each one of these, in UTF-8:
 
     \b
-      triples         head,relation,tail
-      attributes      entity,attribute   who has which; values do not count
-      names           entity,name
-      images          entity,path        picture files below the folder
-      NAME.npz, .npy  features as for --features: they become the modality NAME
+      RDF      .nt .ttl .nq .trig .rdf .owl .xml .jsonld, also as .gz
+      records  a table .csv .tsv .parquet with one entity a row: its id in the first column (or in
+               the one called id), attributes in the others
+      triples  a table whose columns are called head, relation, tail, or subject, predicate, object
+      folder   of such tables: triples, attributes (entity, attribute, value), names (entity, name),
+               images (entity, path of a picture below the folder), and NAME.npz or .npy of features
 
-    In all of them an entity has the id that it has in the triples.
-
-    In an RDF file literals are attributes, and names if their property is rdfs:label, skos:prefLabel, schema:name or
-    foaf:name. An entity with several gets one of the property that comes first in this list, and of those the first
-    by the alphabet, in whatever language. Pictures are those of foaf:depiction and schema:image.
-
-    Vectors that you have for your pictures go in as --features image LEFT.npz RIGHT.npz, in place of the files.
-
-    Known pairs are one-to-one, and ten at least: seven to learn from, three to estimate by.
+    Names are compared, all of an entity and in all languages, and the words in its IRI where it has none. Which
+    properties hold names is found out. So are all other values, what entities are linked to, pictures, features, and,
+    once matches are probable, numbers, kinds and the matches around. How much each says is learnt from known pairs and
+    from the graphs themselves. No network is trained: for that see `own.from_frames` and `fit` in Python.
 
     \b
     Writes into the folder of results:
-      matches.csv        one-to-one matches of all entities: names, score, each modality's part, whether kept
+      matches.csv        all matches: names, score, probability, each modality's part of the evidence, whether kept
       matches.nt         those that are kept, as owl:sameAs, if all their ids are absolute IRIs
-      thresholds.csv     precision and recall at every threshold, estimated on validation pairs
-      model.safetensors, config.json, run.json, history.csv    for predict
+      thresholds.csv     precision and recall at each threshold, estimated
+      run.json           settings and known pairs, for predict
     """
-    if seeds and start:
-        raise InputError("--seeds and --start: not both; known pairs make guessed ones needless")
-    if not seeds and not start:
-        raise InputError("give known pairs with --seeds FILE, or --start names or images without any")
-    with halting(lambda: state_kept(checkpoint)), claimed(out := _named(out)):
-        _align(
-            left,
-            right,
-            features,
-            0.9 if precision is None else precision,
-            out,
-            seeds,
-            start,
-            epochs,
-            seed,
-            device,
-            checkpoint,
-        )
-
-
-def _align(left, right, features, precision, out, seeds, start, epochs, seed, device, checkpoint) -> None:
-    """What the command does; all that can be refused is refused before the training."""
-    from pmf_minimal import own
-    from pmf_minimal.runs.run import fit
-    from pmf_minimal.scale.device import pick_device
-
-    try:
-        pick_device(device)
-        with user_errors():
-            graphs = _read(left, right, features, seeds, device)
-            if start:
-                graphs.pairs = own.bootstrap_pairs(graphs, start)
-            config = own.settings(graphs, seed=seed, epochs=epochs)
-            graphs = own.split_for_application(graphs, seed, config.valid_share)
-    except ValueError as error:
-        raise InputError(str(error)) from None
-    say(f"{graphs.summary().to_string()}\n\n{len(graphs.train)} seeds, {len(graphs.valid)} validation pairs")
-    if start:
-        say(f"The first pairs are guesses by {start}: some are wrong, and the estimates below are too good.")
-    with user_errors():
-        run = fit(graphs, config, device, checkpoint=checkpoint)
-        alignment = own.Alignment(run, precision)
-        alignment.save(out)
-    _tell(alignment, out)
+    _run(left, right, features, precision, lenient, device, out, seeds, start, many)
 
 
 @click.command()
 @click.argument("run", type=FILE)
 @_sides
-def predict(run, left, right, features, precision, out):
-    """Use the model of an earlier align (its folder RUN) again on LEFT and RIGHT, which may have changed since.
+def predict(run, left, right, features, precision, lenient, device, out):
+    """Align LEFT and RIGHT with the known pairs and settings of an earlier align (its folder RUN).
 
-    Writes matches.csv, matches.nt and thresholds.csv as align did, for another --precision if you like, and
-    embeddings.npz: ids, and a row per entity for each modality and for joint.
-
-    What is new in the graphs is embedded by its features and its neighbours, and a note counts it. Other features or modalities
-    than those of the training are refused.
+    The graphs may have grown since; known pairs whose entities are gone are left out, with a note.
     """
-    with halting(lambda: "nothing is kept; give the same command again."), claimed(out := _named(out)):
-        _predict(run, left, right, features, precision, out)
-
-
-def _predict(run, left, right, features, precision, out) -> None:
-    from pmf_minimal import own
-    from pmf_minimal.runs.changed import load_changed
-    from pmf_minimal.runs.folder import read_precision
+    from pmf_minimal.own import read_settings
 
     with user_errors():
-        found, note = load_changed(run, _read(left, right, features))
-        if note:
+        known, settings = read_settings(run)
+    asked = settings["precision"] if precision is None else precision
+    _run(left, right, features, asked, lenient, device, out, known, settings["start"], settings["many"])
+
+
+def _run(left, right, features, precision, lenient, device, out, seeds, start, many):
+    from pmf_minimal import own
+    from pmf_minimal.scale.device import pick_device
+
+    out = out or Path("runs") / f"align-{datetime.now():%Y%m%d-%H%M%S}"
+    try:
+        pick_device(device)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    with halting(lambda: "nothing is kept; give the same command again."), claimed(out), user_errors():
+        both = [own.read_graph(path, lenient) for path in (left, right)]
+        for name, *files in features:
+            for side, file in zip(both, files, strict=True):
+                side.features = {**side.features, name: own.read_features(Path(file))}
+                side.files[name] = Path(file)
+        precision = 0.9 if precision is None else precision
+        alignment = own.align(*both, seeds, start=start, precision=precision, many=many, device=device)
+        for note in alignment.notes:
             say(f"Note: {note}", err=True)
-        alignment = own.Alignment(found, read_precision(run) if precision is None else precision)
-        alignment.save(out, model=False)
+        alignment.save(out)
     _tell(alignment, out)
+
+
+def _tell(alignment, out):
+    kept, table = alignment.kept, alignment.thresholds
+    sizes = " and ".join(
+        f"{len(graph)} entities {word}" for word, graph in zip(("left", "right"), alignment.graphs, strict=True)
+    )
+    say(f"{sizes}, compared by {', '.join(alignment.modalities)}")
+    known, new = int(kept["known"].sum()), kept[~kept["known"]]
+    if known:
+        say(f"{known} known pairs; the search for candidates finds {alignment.candidate_recall:.0%} of them")
+    some = table.iloc[sorted({round(k * (len(table) - 1) / 7) for k in range(8)})] if len(table) else table
+    say(f"\nThresholds, estimated:\n\n{some.to_string(index=False, float_format='{:.2f}'.format)}")
+    say(
+        "\nmatches: all above the threshold but the known ones. correct, wrong, false_matches: what known pairs get if they"
+        "\nwere not known, and if the counterpart did not exist. Precision is estimated from these, if there are 30, and from"
+        "\nthe probabilities of the matches; low and high are its 95 % interval. Recall: share of the matches that are expected."
+    )
+    at = table[table["precision"] >= alignment.precision]
+    if len(new):
+        row = at.iloc[-1]
+        say(
+            f"\n{len(new)} new matches kept, estimated precision {row['precision']:.2f} "
+            f"({row['precision_low']:.2f} to {row['precision_high']:.2f})."
+        )
+        columns = ["left_name", "right_name", "score", "probability", *(c for c in new if c.startswith("from "))]
+        say(
+            f"\nThe surest, and the evidence of each modality:\n\n{new[columns].head(8).to_string(index=False, float_format='{:.2f}'.format)}"
+        )
+    else:
+        best = (
+            f"the best that can be reached is {table['precision'].max():.2f}" if len(table) else "no pair is probable"
+        )
+        say(
+            f"\nNo new match is kept: for an estimated precision of {alignment.precision:.2f} there is none; {best}."
+        )
+    if known < 30:
+        say(
+            "Fewer than 30 known pairs: the estimate rests on the graphs alone; known pairs would make it surer."
+        )
+    say(f"\nWritten to {out}")
+    if not (out / "matches.nt").exists():
+        say("No matches.nt: not all ids are absolute IRIs, as RDF needs them.")

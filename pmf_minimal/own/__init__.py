@@ -4,30 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from pmf_minimal.own.alignment import Alignment
+from pmf_minimal.datasets.escape import printable
+from pmf_minimal.own.alignment import Alignment, read_settings
+from pmf_minimal.own.clean import clean
 from pmf_minimal.own.features import read_features
-from pmf_minimal.own.frames import from_frames
-from pmf_minimal.own.pairs import read_pairs
+from pmf_minimal.own.frames import SIDES, check_tables, from_frames
+from pmf_minimal.own.graph import graphs_of
+from pmf_minimal.own.matcher import find
+from pmf_minimal.own.names import without_terms
+from pmf_minimal.own.pairs import known_pairs, read_pairs
 from pmf_minimal.own.read import read_graph
-from pmf_minimal.own.setup import bootstrap_pairs, settings, split_for_application
 from pmf_minimal.own.tables import Tables
-from pmf_minimal.runs.run import fit
-from pmf_minimal.scale.device import pick_device
 
-__all__ = [
-    "Alignment",
-    "Tables",
-    "align",
-    "bootstrap_pairs",
-    "from_frames",
-    "read_features",
-    "read_graph",
-    "read_pairs",
-    "settings",
-    "split_for_application",
-]
+__all__ = ["Alignment", "Tables", "align", "from_frames", "read_features", "read_graph", "read_pairs", "read_settings"]
 
 
 def align(
@@ -37,38 +29,40 @@ def align(
     *,
     start: str | None = None,
     precision: float = 0.9,
+    many: bool = False,
     device: str = "auto",
     progress: bool = True,
-    checkpoint: Path | None = None,
-    **changes,
 ) -> Alignment:
     """Align two graphs of your own.
 
     Args:
-        left, right: file (.nt, .ttl) or folder of tables; or a DataFrame of triples (head, relation, tail); or
+        left, right: file or folder, see :func:`read_graph`; or a DataFrame of triples (head, relation, tail); or
             ``own.Tables``, which can hold names, attributes and features too.
-        seeds: known pairs: a file, a DataFrame of two columns, or a list of pairs of ids. None if ``start`` is given.
-        start: without seeds, guess the first pairs by ``names`` or ``images``.
+        seeds: known pairs: a file, a DataFrame of two columns, or a list of pairs of ids. None if none is known.
+        start: find the first matches by ``names`` or ``images`` alone; None by all that can be compared.
         precision: that the kept matches should have, by the estimate.
-        device, progress, checkpoint: as for :func:`run.fit`.
-        changes: fields of the configuration to change, such as ``epochs=30`` or ``seed=1``.
+        many: several left entities may have one right counterpart.
+        device: where features of pictures are computed, ``auto``, ``cpu`` or ``cuda``.
+        progress: show what takes long.
 
     Returns:
-        ``matches`` (all), ``kept`` and ``thresholds``, DataFrames; ``run``; ``save(folder)``.
+        ``matches`` (all), ``kept`` and ``thresholds``, DataFrames; ``describe(side, uri)``; ``save(folder)``.
 
     Raises:
-        DataError: a file or table that cannot be used; too few known pairs.
+        DataError: a file or table that cannot be used; nothing to compare by.
     """
-    if (seeds is None) == (start is None):
-        raise ValueError("give known pairs as seeds, or start='names' or 'images' without any; not both")
+    name = "your graphs"
     both = [_tables(graph) for graph in (left, right)]
-    pairs = [] if seeds is None else _pairs(seeds, *both)
-    graphs = from_frames(*both, pairs, "your graphs", device=pick_device(device))
-    if start:
-        graphs.pairs = bootstrap_pairs(graphs, start)
-    config = settings(graphs, **changes)
-    graphs = split_for_application(graphs, config.seed, config.valid_share)
-    return Alignment(fit(graphs, config, device, progress=progress, checkpoint=checkpoint), precision)
+    pairs = [] if seeds is None else read_pairs(Path(seeds), *both) if isinstance(seeds, str | Path) else seeds
+    both = [clean(tables, f"{name}, {word} graph") for word, tables in zip(SIDES, both, strict=True)]
+    both = [without_terms(tables, f"{name}, {word} graph") for word, tables in zip(SIDES, both, strict=True)]
+    both, notes = check_tables(both, name)
+    graphs = graphs_of(*both)
+    known, remarks = known_pairs(pairs, [graph.number for graph in graphs], name, many=many)
+    usable = ~graphs[0].blank[known[:, 0]] & ~graphs[1].blank[known[:, 1]] if len(known) else np.zeros(0, bool)
+    found = find(graphs, known[usable], many=many, first=start, device=device, progress=progress)
+    notes = [*both[0].notes, *both[1].notes, *notes, *remarks, *_remarks(graphs)]
+    return Alignment(graphs, found, precision, [printable(note) for note in notes], {"many": many, "start": start})
 
 
 def _tables(graph: Tables | pd.DataFrame | str | Path) -> Tables:
@@ -77,5 +71,15 @@ def _tables(graph: Tables | pd.DataFrame | str | Path) -> Tables:
     return Tables(graph) if isinstance(graph, pd.DataFrame) else read_graph(Path(graph))
 
 
-def _pairs(seeds: pd.DataFrame | list | str | Path, left: Tables, right: Tables):
-    return read_pairs(Path(seeds), left, right) if isinstance(seeds, str | Path) else seeds
+def _remarks(graphs) -> list[str]:
+    """Sentences on what the entities are called by, and on those that are never matched."""
+    notes = []
+    for word, graph in zip(SIDES, graphs, strict=True):
+        if graph.name_properties:
+            notes.append(f"names of the {word} graph are taken from {', '.join(graph.name_properties[:5])}")
+        if blank := int(graph.blank.sum()):
+            notes.append(
+                f"{blank} of {len(graph)} entities of the {word} graph are blank nodes; no other file could name "
+                "them, so they are never matched"
+            )
+    return notes

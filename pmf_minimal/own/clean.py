@@ -22,9 +22,10 @@ def clean(tables: Tables, where: str) -> Tables:
         MalformedLine: a table has too few columns, columns that are called otherwise, an empty cell, or is no table at all.
         DuplicateId: an entity has two names, images or rows of features. BadFeatures: features are no table of numbers.
     """
-    attributes = pd.DataFrame(columns=["entity", "attribute"], dtype=object)
+    attributes = pd.DataFrame(columns=["entity", "attribute", "value"], dtype=object)
     if tables.attributes is not None:
         attributes = _strings(tables.attributes, ("entity", "attribute"), f"{where}, attributes")
+        attributes["value"] = _values(tables.attributes)
     return replace(
         tables,
         triples=_strings(tables.triples, ("head", "relation", "tail"), f"{where}, triples"),
@@ -73,6 +74,15 @@ def _strings(table: pd.DataFrame, columns: tuple[str, ...], where: str) -> pd.Da
         row = int(bad.any(axis=1).to_numpy().argmax())
         raise MalformedLine(f"{where}: row {row} has an empty cell; fill it or drop the row")
     return cells.map(str)
+
+
+def _values(attributes: pd.DataFrame) -> list[str]:
+    """The column called value, else the third one; without any, and where nothing is in a cell, empty text."""
+    names = [str(name).strip().casefold() for name in attributes.columns]
+    if "value" not in names and len(names) < 3:
+        return [""] * len(attributes)
+    cells = attributes.iloc[:, names.index("value") if "value" in names else 2]
+    return ["" if missing(cell) else str(cell) for cell in cells]
 
 
 def _mapping(values, what: str, where: str) -> dict[str, object]:

@@ -60,8 +60,8 @@ def from_frames(
     """
     both = [clean(tables, f"{name}, {word} graph") for word, tables in zip(SIDES, (left, right), strict=True)]
     both = [without_terms(tables, f"{name}, {word} graph") for word, tables in zip(SIDES, both, strict=True)]
-    both, notes = _features_of_both(*both)
-    names, notes = choose_names(*both), notes + _strangers(both, name)
+    both, notes = check_tables(both, name)
+    names = choose_names(*both)
     sides, relations, kinds = [], {}, {}
     for tables, labels in zip(both, names, strict=True):
         number = {e: i for i, e in enumerate(tables.entities())}
@@ -69,7 +69,7 @@ def from_frames(
             Side(
                 list(number),
                 _numbers(tables.triples.to_numpy(), number, relations, number),
-                _numbers(tables.attributes.to_numpy(), number, kinds),
+                _numbers(tables.attributes.iloc[:, :2].to_numpy(), number, kinds),
                 names=[labels.get(e) or display_name(e) for e in number],
             )
         )
@@ -83,6 +83,16 @@ def from_frames(
     for note in (*both[0].notes, *both[1].notes, *notes, *remarks, *_poor(graphs, sides, name)):
         graphs.notes.append(printable(note))
     return graphs
+
+
+def check_tables(both: list[Tables], name: str) -> tuple[list[Tables], list[str]]:
+    """Both graphs with the features that both have, and sentences on what is strange about them.
+
+    Raises:
+        BadFeatures, UnknownId: as :func:`from_frames`.
+    """
+    both, notes = _features_of_both(*both)
+    return both, notes + _strangers(both, name)
 
 
 def _poor(graphs: GraphPair, sides: list[Side], name: str) -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -22,6 +24,7 @@ VOCABULARIES = (
 ONTOLOGY = "http://www.w3.org/2002/07/owl#Ontology"  # the class of a file's own heading
 LONGEST = 1000  # letters; to put the marks of a longer one in order takes a time that grows with its square
 LABEL_NODES = "http://www.w3.org/2008/05/skos-xl#"
+_NAMES = re.compile(r"(synonym|label|title|appellation)s?$", re.IGNORECASE)
 
 
 def choose_names(left: Tables, right: Tables) -> list[dict[str, str]]:
@@ -86,20 +89,18 @@ def without_terms(tables: Tables, where: str) -> Tables:
     triples, attributes = tables.triples, tables.attributes
     head, relation, tail = (triples.iloc[:, k].to_numpy() for k in range(3))
     term_head, term_tail = (np.array([e.startswith(VOCABULARIES) for e in ends], bool) for ends in (head, tail))
-    holds = {r: _holds_label(r) for r in set(relation)}
+    holds = {r: holds_name(r) for r in set(relation)}
     to_label = np.array([holds[r] for r in relation], bool)
-    # A synonym's node says nothing else: it is named by one of these relations, and by no other triple between entities.
+    # A synonym's node says nothing else: one of these relations leads to it, once, and no other triple between entities.
     linked = {*head[~term_tail], *tail[~to_label]}
-    synonyms = {e for e in tail[to_label] if e not in linked and not e.startswith(VOCABULARIES)}
+    times = Counter(tail[to_label])
+    synonyms = {e for e, n in times.items() if n == 1 and e not in linked and not e.startswith(VOCABULARIES)}
     if not (term_head.any() or term_tail.any() or synonyms):
         return tables
     gone = synonyms | {e for ends in (head[term_head], tail[term_tail], head[tail == ONTOLOGY]) for e in ends}
     stays = np.array([e not in gone for e in head], bool)
     tail_gone = np.array([e in gone for e in tail], bool)
-    said = [
-        (h, f"{r} {t}" if t.startswith(VOCABULARIES) else r)
-        for h, r, t in zip(*(x[stays & tail_gone] for x in (head, relation, tail)), strict=True)
-    ]
+    said = _said(tables, synonyms, *(x[stays & tail_gone].tolist() for x in (head, relation, tail)))
     attributes = pd.concat(
         [attributes[~attributes.iloc[:, 0].isin(gone)], pd.DataFrame(said, columns=attributes.columns, dtype=object)]
     )
@@ -120,5 +121,25 @@ def without_terms(tables: Tables, where: str) -> Tables:
     )
 
 
-def _holds_label(relation: str) -> bool:
-    return relation.startswith(LABEL_NODES) or "synonym" in display_name(relation).casefold()
+def _said(tables: Tables, synonyms: set[str], heads: list, relations: list, tails: list) -> list[tuple[str, str, str]]:
+    """What triples to nodes that are no entities say as attributes: of which class an entity is, and what its synonyms are."""
+    words: dict[str, list[str]] = {}
+    for named in (tables.names, *tables.labels.values()):
+        for e, name in named.items():
+            if e in synonyms:
+                words.setdefault(e, []).append(name)
+    for e, value in tables.attributes[["entity", "value"]].itertuples(index=False, name=None):
+        if e in synonyms and value:
+            words.setdefault(e, []).append(value)
+    said = []
+    for head, relation, tail in zip(heads, relations, tails, strict=True):
+        if tail in synonyms:
+            said += [(head, relation, word) for word in dict.fromkeys(words.get(tail, [""]))]
+        else:
+            said.append((head, f"{relation} {tail}" if tail.startswith(VOCABULARIES) else relation, ""))
+    return said
+
+
+def holds_name(relation: str) -> bool:
+    """Whether a property leads to further names, by what it is called itself."""
+    return relation.startswith(LABEL_NODES) or bool(_NAMES.search(display_name(relation).rsplit("#", 1)[-1]))

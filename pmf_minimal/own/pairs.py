@@ -40,7 +40,7 @@ def read_pairs(path: Path, left: Tables, right: Tables) -> pd.DataFrame:
     * ``.csv``, ``.tsv``: two columns. A first line that calls two of them left and right (or source and target, entity1 and
       entity2, or as in our ``matches.csv``) says which; any other first line is a pair.
     * ``.tsv`` or ``.csv`` with subject_id and object_id: SSSOM; mappings of another predicate than exact match are left out.
-    * ``.nt``, ``.ttl``: owl:sameAs, skos:exactMatch, owl:equivalentClass, owl:equivalentProperty.
+    * ``.nt``, ``.ttl``, ``.nq``, ``.trig``, ``.owl``, ``.jsonld``, also as ``.gz``: owl:sameAs, skos:exactMatch, owl:equivalentClass, owl:equivalentProperty.
     * ``.rdf``, ``.xml``: OAEI's alignment format, cells whose relation is ``=``.
 
     The last three may state a pair in either direction, and may speak of third graphs.
@@ -53,10 +53,10 @@ def read_pairs(path: Path, left: Tables, right: Tables) -> pd.DataFrame:
         DataError: as the readers of these files; EmptyFile: no pair in it.
     """
     ending, notes, links = path.suffix.lower(), [], True
-    if ending in rdf.FORMATS:
-        stated = [(s, o, str(path)) for s, p, o in rdf.links(path) if p in SAME]
-    elif ending in (".rdf", ".xml"):
+    if ending in (".rdf", ".xml"):
         stated, notes = oaei.read(path)
+    elif rdf.ending(path) in rdf.FORMATS:
+        stated = [(s, o, str(path)) for s, p, o in rdf.links(path) if p in SAME]
     else:
         stated, notes, links = _read_table(path)
     if links:
@@ -64,7 +64,7 @@ def read_pairs(path: Path, left: Tables, right: Tables) -> pd.DataFrame:
         stated = [_turned(*pair, *known) for pair in stated]
     if not stated:
         told = f" ({'; '.join(notes)})" if notes else ""
-        raise EmptyFile(f"{path}: no pair in it{told}; give some, or start without (see --start)")
+        raise EmptyFile(f"{path}: no pair in it{told}; give some, or align without --seeds")
     pairs = pd.DataFrame([pair[:2] for pair in stated], columns=["left", "right"], dtype=object)
     pairs.index = pd.Index([pair[2] for pair in stated], name="place")
     pairs.attrs = {"notes": notes, "links": links}
@@ -150,7 +150,7 @@ def _sssom(path: Path, heading: list[str], rows: list, prefixes: dict) -> tuple[
 
 
 def known_pairs(
-    pairs: Iterable, numbers: list[dict[str, int]], name: str, strict: bool = False
+    pairs: Iterable, numbers: list[dict[str, int]], name: str, strict: bool = False, many: bool = False
 ) -> tuple[np.ndarray, list[str]]:
     """Those of the pairs that can be used.
 
@@ -159,6 +159,7 @@ def known_pairs(
         numbers: entity -> its number, left and right.
         name: what messages call the graphs.
         strict: refuse the first pair that cannot be used.
+        many: several left entities may have one right counterpart.
 
     Returns:
         int64 ``[P, 2]``, entity numbers; and sentences on what was left out: repetitions, pairs of an entity that its graph
@@ -178,7 +179,7 @@ def known_pairs(
     for pair, place in distinct.items():
         if any(entity not in known for entity, known in zip(pair, numbers, strict=True)):
             unknown.append((pair, place))
-        elif any(entity in side for entity, side in zip(pair, used, strict=True)):
+        elif pair[0] in used[0] or (pair[1] in used[1] and not many):
             again.append((pair, place))
         else:
             found.append(pair)

@@ -1,4 +1,4 @@
-"""Graphs from RDF files, N-Triples and Turtle, with pyoxigraph; nothing is ever fetched from the network.
+"""Graphs from RDF files with pyoxigraph; nothing is ever fetched from the network.
 
 Measured at 200,000 triples: 0.7 kB of memory a triple and more than 100,000 triples a second on one CPU core. A million triples
 take less than 1 GB and ten seconds.
@@ -6,19 +6,29 @@ take less than 1 GB and ten seconds.
 
 from __future__ import annotations
 
+import gzip
+import io
+import re
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+from xml.parsers import expat
 
 import pandas as pd
 
 from pmf_minimal.datasets import lines
 from pmf_minimal.datasets.archives import MAX_GROWTH, SMALL
 from pmf_minimal.datasets.escape import one_line
+from pmf_minimal.datasets.files import because
 from pmf_minimal.errors import DamagedFile, DataError, EmptyFile, MalformedLine
 from pmf_minimal.own.tables import Tables, inside
 
-FORMATS = {".nt": "N-Triples", ".ttl": "Turtle"}
+#: Ending -> what the format is called; each may be packed by gzip, with ``.gz`` behind it.
+FORMATS = {
+    ".nt": "N-Triples", ".ttl": "Turtle", ".nq": "N-Quads", ".trig": "TriG", ".rdf": "RDF/XML", ".owl": "RDF/XML",
+    ".xml": "RDF/XML", ".jsonld": "JSON-LD",
+}  # fmt: skip
 MAX_BYTES = 2**31  # an RDF file takes several times its size in memory
 LABELS = (  # of the first that an entity has in a language its name is taken
     "http://www.w3.org/2000/01/rdf-schema#label",
@@ -28,20 +38,23 @@ LABELS = (  # of the first that an entity has in a language its name is taken
     "http://xmlns.com/foaf/0.1/name",
 )
 PICTURES = ("http://xmlns.com/foaf/0.1/depiction", "http://schema.org/image", "https://schema.org/image")
+OWL_XML = "http://www.w3.org/2002/07/owl# Ontology"
+_TURTLE = re.compile(rb"\s*(@(prefix|base)|(prefix|base)\s|#|<https?:)", re.IGNORECASE)
+#: What no IRI may hold, or one without a scheme.
+_FORBIDDEN = re.compile(r"[\x00-\x20<>\"{}|^`\\]|^[^:]*$")
 SAME = "http://www.w3.org/2002/07/owl#sameAs"
-_PACKED = {".gz": "gunzip", ".bz2": "bunzip2", ".xz": "unxz", ".zst": "unzstd", ".zip": "unzip"}
-_CONVERTED = {
-    ".rdf": "xml", ".owl": "xml", ".xml": "xml", ".jsonld": "json-ld", ".json": "json-ld", ".nq": "nquads",
-    ".trig": "trig", ".n3": "n3",
-}  # fmt: skip
+_PACKED = {".bz2": "bunzip2", ".xz": "unxz", ".zst": "unzstd", ".zip": "unzip"}
 
 
-def read(path: Path) -> Tables:
-    """One graph from an RDF file.
+def read(path: Path, lenient: bool = False) -> Tables:
+    """One graph from an RDF file; of several graphs in it all triples count.
 
     Triples between resources are triples, literals are attributes, labels are names as well, by language, and depictions are
     images if they are files below the file's folder. Blank nodes are entities ``_:b0``, ``_:b1``, … in the order of
     the file. owl:sameAs is left out: it may be what is to be found.
+
+    Args:
+        lenient: take IRIs and languages as they stand, whether or not they may be written so; a note says how many.
 
     Raises:
         DataError: and always one of its kinds: MissingFile, EmptyFile, NotUTF8; MalformedLine: names the line;
@@ -49,7 +62,8 @@ def read(path: Path) -> Tables:
     """
     base = path.resolve().parent.as_uri() + "/"
     triples, attributes, images, labels, remote, quoted = [], [], {}, {}, 0, 0
-    for s, p, o, language in _parse(path):
+    strange: set[str] = set()
+    for s, p, o, language in _parse(path, strange if lenient else None):
         s = s.removeprefix(base)
         if o is None:
             quoted += 1
@@ -68,6 +82,10 @@ def read(path: Path) -> Tables:
     notes = [f"{path}: {remote} pictures lie on the web and are not fetched"] if remote else []
     if quoted:
         notes.append(f"{path}: {quoted} statements about triples are left out")
+    if strange:
+        notes.append(
+            f"{path}: {len(strange)} IRIs may not be written so and are taken as they stand, such as {min(strange)[:80]}"
+        )
     return Tables(
         pd.DataFrame(triples, columns=["head", "relation", "tail"], dtype=object),
         pd.DataFrame(attributes, columns=["entity", "attribute", "value"], dtype=object),
@@ -103,43 +121,50 @@ def write_same_as(pairs: list[tuple[str, str]]) -> str:
     return "".join(f"<{iri(left)}> <{SAME}> <{iri(right)}> .\n" for left, right in pairs)
 
 
-def _parse(path: Path) -> Iterator[tuple[str, str, str | None, str | None]]:
+def _parse(path: Path, strange: set[str] | None = None) -> Iterator[tuple[str, str, str | None, str | None]]:
     """The distinct triples of a file in its order: subject, predicate, object, language.
 
     The language is None of a resource, ``""`` of a literal without one; ``en-GB`` counts as ``en``. The object is None where
-    it is a triple itself.
+    it is a triple itself. With a set as ``strange``, IRIs that may not be written so are put into it, and are else an error.
     """
-    form = _format(path)
+    form, data = _format(path), _content(path)
+    if form == "RDF/XML":
+        if _TURTLE.match(data):  # as many a file of an ontology is, whatever it is called
+            form = "Turtle"
+        else:
+            _check_xml(path, data)
+    if form != "RDF/XML":
+        lines.decode(data, path)  # the line that is no UTF-8 is named here
     try:
         import pyoxigraph
     except ImportError:
         raise DataError(
             f'{path}: reading RDF needs the package pyoxigraph, which is not here; pip install "pmf-minimal[rdf]"'
         ) from None
-    data = lines.content(path, MAX_BYTES)
-    lines.decode(data, path)  # the line that is no UTF-8 is named here
     blank: dict[str, str] = {}
 
     def word(term) -> str:
         if isinstance(term, pyoxigraph.BlankNode):
             return blank.setdefault(term.value, f"_:b{len(blank)}")
+        if strange is not None and isinstance(term, pyoxigraph.NamedNode) and _FORBIDDEN.search(term.value):
+            strange.add(term.value)
         return term.value
 
     seen, left = set(), max(SMALL, MAX_GROWTH * len(data))
+    kinds = {"N-Triples": "N_TRIPLES", "N-Quads": "N_QUADS", "TriG": "TRIG", "RDF/XML": "RDF_XML", "JSON-LD": "JSON_LD"}
     try:
-        # Lenient: what a literal or an IRI says is used as it stands, whether or not it is what its type demands.
         for triple in pyoxigraph.parse(
             data,
-            format=pyoxigraph.RdfFormat.from_extension(path.suffix[1:].lower()),
+            format=getattr(pyoxigraph.RdfFormat, kinds.get(form, "TURTLE")),
             base_iri=path.resolve().as_uri(),
-            lenient=True,
+            lenient=strange is not None,
         ):
             s, p, o = word(triple.subject), word(triple.predicate), triple.object
             language = None
             if isinstance(o, pyoxigraph.Literal):
                 language = (o.language or "").partition("-")[0].lower()
-            found = (s, p, None if isinstance(o, pyoxigraph.Triple) else word(o), language)
-            left -= len(s) + len(p) + len(found[2] or "")
+            value = None if isinstance(o, pyoxigraph.Triple) else word(o)
+            left -= len(s) + len(p) + len(value or "")
             if left < 0:  # a prefix may stand for a megabyte, and be used a million times
                 raise DamagedFile(
                     f"{path}: what its prefixes stand for is more than {MAX_GROWTH} times as long as the file; shorten them"
@@ -147,23 +172,61 @@ def _parse(path: Path) -> Iterator[tuple[str, str, str | None, str | None]]:
             key = (s, p, o)
             if key not in seen:
                 seen.add(key)
-                yield found
+                yield s, p, value, language
     except SyntaxError as error:
         why = one_line(str(error.msg).partition(": ")[2] or str(error.msg), 120)
-        raise MalformedLine(f"{path}:{error.lineno or '?'}: not {form} ({why}); mend the line") from None
+        place = ":".join(str(n) for n in (error.lineno or "?", error.offset) if n)
+        mend = "mend the line" if strange is not None else "mend the line, or try --lenient"
+        raise MalformedLine(f"{path}:{place}: not {form} ({why}); {mend}") from None
     if not seen:
         raise EmptyFile(f"{path}: no triple in it; is this the right file?")
 
 
+def _content(path: Path) -> bytes:
+    """The bytes of a file, unpacked; errors as :func:`read`."""
+    data = lines.content(path, MAX_BYTES)
+    if path.suffix.lower() == ".gz":
+        try:
+            with gzip.open(io.BytesIO(data)) as file:
+                data = file.read(MAX_BYTES + 1)
+        except (OSError, EOFError, zlib.error) as error:
+            raise DamagedFile(f"{path}: cannot be unpacked ({because(error)}); get it again") from None
+        if len(data) > MAX_BYTES:
+            raise DamagedFile(f"{path}: unpacks to more than {MAX_BYTES:,} bytes; use a part of it")
+        data = data.removeprefix(b"\xef\xbb\xbf")
+    return data
+
+
+def _check_xml(path: Path, data: bytes) -> None:
+    """MalformedLine unless it is XML to the end; DamagedFile where it is an ontology in another form than RDF/XML."""
+    parser = expat.ParserCreate(namespace_separator=" ")
+    roots: list[str] = []
+    parser.StartElementHandler = lambda name, _: roots or roots.append(name)
+    try:
+        parser.Parse(data, True)
+    except expat.ExpatError as error:
+        place = f"{error.lineno}:{error.offset + 1}"
+        raise MalformedLine(
+            f"{path}:{place}: not XML ({because(error, 80)}); mend the line, or get the file again"
+        ) from None
+    except (ValueError, LookupError) as error:
+        raise MalformedLine(f"{path}:1: not XML that can be read ({because(error, 80)}); convert it to UTF-8") from None
+    if roots[0] == OWL_XML:
+        raise DamagedFile(f"{path}: an ontology as OWL/XML; save it as RDF/XML or Turtle")
+
+
+def ending(path: Path) -> str:
+    """The ending of a file's name that says its format, without that of packing."""
+    suffixes = [s.lower() for s in path.suffixes]
+    return suffixes[-2] if suffixes[-1:] == [".gz"] and len(suffixes) > 1 else suffixes[-1] if suffixes else ""
+
+
 def _format(path: Path) -> str:
     """The name of the file's format; DamagedFile with a way to make it one of those that are read here."""
-    ending = path.suffix.lower()
-    if ending in FORMATS:
-        return FORMATS[ending]
-    if ending in _PACKED:
-        mend = f"unpack it first, for example with `{_PACKED[ending]} {path.name}`"
-    elif ending in _CONVERTED:
-        mend = f"convert it, for example with rdflib's `rdfpipe -i {_CONVERTED[ending]} -o turtle {path.name} > {path.stem}.ttl`"
+    if ending(path) in FORMATS:
+        return FORMATS[ending(path)]
+    if path.suffix.lower() in _PACKED:
+        mend = f"unpack it first, for example with `{_PACKED[path.suffix.lower()]} {path.name}`"
     else:
-        mend = f"give a folder of tables, or RDF as {' or '.join(FORMATS)}"
-    raise DamagedFile(f"{path}: neither a folder nor an RDF file that is read here ({', '.join(FORMATS)}); {mend}")
+        mend = "give a folder of tables, a table as .csv, .tsv or .parquet, or RDF"
+    raise DamagedFile(f"{path}: no kind of file that is read here (RDF as {', '.join(FORMATS)}); {mend}")

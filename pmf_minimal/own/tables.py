@@ -16,6 +16,16 @@ from pmf_minimal.errors import DataError, DuplicateId, MalformedLine, MissingFil
 from pmf_minimal.own.features import read_features
 
 TAB = "\t"
+#: What others call our columns.
+ALIASES = {
+    "head": ("subject", "source", "from"),
+    "relation": ("predicate", "property", "edge", "type"),
+    "tail": ("object", "target", "to"),
+    "entity": ("id", "uri", "iri", "subject"),
+    "attribute": ("property", "predicate"),
+    "name": ("label", "title"),
+    "path": ("file", "image"),
+}
 
 
 @dataclass
@@ -24,8 +34,8 @@ class Tables:
 
     Attributes:
         triples: columns head, relation, tail; in this order, unless they bear these names.
-        attributes: columns entity, attribute; others may follow, such as values, which the model does not use, as the paper's
-            does not.
+        attributes: columns entity, attribute, and perhaps value, which :func:`own.align` compares; the model of the paper uses
+            none.
         names: entity -> name for people; not all need one. A dict, a Series, or a table of entity and name.
         labels: language -> entity -> name, where a source has names in several; ``""`` for names without a language. The
             language is chosen when both graphs are known. ``names`` come first.
@@ -57,8 +67,8 @@ class Tables:
 def read_folder(folder: Path) -> Tables:
     """One graph from a folder of tables, each CSV or TSV with a first line that names the columns.
 
-    ``triples`` (head, relation, tail) is needed; ``attributes`` (entity, attribute and perhaps value), ``names``
-    (entity, name) and ``images`` (entity, path, relative to the folder) may be there, and features: every ``.npz`` or ``.npy``
+    ``triples`` (head, relation, tail), ``attributes`` (entity, attribute and perhaps value), ``names`` (entity, name), of which one is
+    needed, and ``images`` (entity, path, relative to the folder) may be there, and features: every ``.npz`` or ``.npy``
     file is a modality that bears the file's name, see :func:`read_features`.
 
     Raises:
@@ -80,20 +90,16 @@ def read_folder(folder: Path) -> Tables:
     others = sorted(
         f.name for f in folder.iterdir() if f.suffix.lower() in _OURS and f not in {*read.values(), *features.values()}
     )
-    if "triples" not in tables:
+    if not {"triples", "attributes", "names"} & tables.keys():
         there = f", only {', '.join(others[:5])}" if others else ""
-        mend = (
-            "give the RDF file itself"
-            if any(f.lower().endswith((".nt", ".ttl")) for f in others)
-            else "a graph needs its triples"
-        )
+        mend = "give the file itself" if others else "a graph needs its triples, or attributes"
         raise MissingFile(f"{folder}: no triples.csv or triples.tsv in this folder{there}; {mend}")
     notes = []
     if others:
         notes.append(
             f"{folder}: {', '.join(others)} not read; read are {', '.join(_COLUMNS)} (.csv or .tsv), and .npz and .npy"
         )
-    triples = tables["triples"]
+    triples = tables.get("triples", pd.DataFrame(columns=_COLUMNS["triples"], dtype=object))
     twice = triples.iloc[:, :3].duplicated()
     if twice.any():
         notes.append(f"{read['triples']}: {int(twice.sum())} triples repeat an earlier one and are left out")
@@ -150,16 +156,29 @@ def read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     return pd.DataFrame(rows, numbers, [first[k] for k in order])
 
 
-def separator(path: Path) -> str:
-    """What stands between the fields of a table: a tab in ``.tsv``, else a comma."""
-    return TAB if path.suffix.lower() == ".tsv" else ","
+def separator(path: Path, content: str = "") -> str:
+    """What stands between the fields of a table: a tab in ``.tsv``, else a comma, or what its first line has instead."""
+    first = content.partition("\n")[0]
+    if path.suffix.lower() == ".tsv":
+        return TAB
+    return max(",;\t|", key=lambda c: first.count(c)) if "," not in first else ","
 
 
-def table_rows(content: str, path: Path) -> Iterator[tuple[int, list[str]]]:
+def headings(first: list[str]) -> dict[str, int]:
+    """Our name of a column -> its number, of those of a first line that are called so or as others call them, in any case."""
+    folded = [name.strip().casefold() for name in first]
+    return {
+        ours: next(folded.index(name) for name in (ours, *others) if name in folded)
+        for ours, others in ALIASES.items()
+        if {ours, *others} & {*folded}
+    }
+
+
+def table_rows(content: str, path: Path, comma: str | None = None) -> Iterator[tuple[int, list[str]]]:
     """Number of the line and fields of every line that is not blank, as many as in the first; errors as :func:`read_table`."""
     if "\0" in content:
         raise MalformedLine(f"{path}:{content[: content.index(chr(0))].count(chr(10)) + 1}: a zero byte; mend the line")
-    reader = csv.reader(io.StringIO(content), delimiter=separator(path), skipinitialspace=True, strict=True)
+    reader = csv.reader(io.StringIO(content), delimiter=comma or separator(path), skipinitialspace=True, strict=True)
     width = None
     try:
         for row in reader:
@@ -175,18 +194,19 @@ def table_rows(content: str, path: Path) -> Iterator[tuple[int, list[str]]]:
 
 def _order(path: Path, first: list[str], columns: tuple[str, ...], comma: str) -> list[int]:
     """Numbers of all columns, those that are asked for in front; MalformedLine says what the first line has instead."""
-    if {*columns} <= {*first}:
-        asked = [first.index(column) for column in columns]
+    found = headings(first)
+    if {*columns} <= found.keys() or {*columns} <= {*first}:
+        asked = [first.index(column) if column in first else found[column] for column in columns]
         return asked + [k for k in range(len(first)) if k not in asked]
-    found = comma.join(first)
+    said = comma.join(first)
     other = next(
-        (c for c in (";", TAB, "|", ",") if c != comma and {*columns} <= {w.strip() for w in found.split(c)}), None
+        (c for c in (";", TAB, "|", ",") if c != comma and {*columns} <= {w.strip() for w in said.split(c)}), None
     )
     if other:
         mend = f"separate columns by {'tabs' if comma == TAB else 'commas'}{', or call the file .tsv' * (other == TAB)}"
     else:
         mend = f"make it {comma.join(columns)}, or add that line"
-    raise MalformedLine(f"{path}:1: the first line is {found[:80]!r}, and must name the columns; {mend}")
+    raise MalformedLine(f"{path}:1: the first line is {said[:80]!r}, and must name the columns; {mend}")
 
 
 def inside(folder: Path, path: str) -> Path:

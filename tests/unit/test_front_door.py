@@ -79,15 +79,12 @@ def worlds(n=40):
 
 def test_align_takes_dataframes_and_gives_some_back(tmp_path):
     left, right, seeds = worlds()
-    result = pmf.align(left, right, seeds, precision=0.5, progress=False, device="cpu", epochs=6, dim=16)
-    assert {"left_uri", "right_uri", "known", "score", "evidence", "precision"} <= set(result.matches)
-    assert result.matches["known"].sum() == 20 and len(result.matches) == 40 and result.precision == 0.5
+    result = pmf.align(left, right, seeds, precision=0.5, progress=False)
+    assert {"left_uri", "right_uri", "known", "score", "probability", "evidence", "precision"} <= set(result.matches)
+    assert result.matches["known"].sum() == 20 and result.precision == 0.5
     assert set(result.kept.index) <= set(result.matches.index) and result.kept["known"].sum() == 20
-    assert (result.thresholds["precision"].between(0, 1)).all() and result.run.config.epochs == 6
+    assert (result.thresholds["precision"].between(0, 1)).all()
     result.save(tmp_path / "run")
-    again = pmf.load_run(tmp_path / "run", result.run.graphs)
-    assert all(torch.equal(again.embeddings()[m], h) for m, h in result.embeddings.items())
-    pd.testing.assert_frame_equal(pmf.Alignment(again, 0.5).matches, result.matches)
     with pytest.raises(pmf.DataError, match="is there already"):
         result.save(tmp_path / "run")
 

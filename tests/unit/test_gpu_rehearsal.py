@@ -8,7 +8,6 @@ from toys import random_pair
 
 import pmf_minimal as pmf
 from pmf_minimal.baselines.registry import SYSTEMS, published
-from pmf_minimal.own import Alignment, settings, split_for_application
 from pmf_minimal.runs import loop
 
 SMALL = dict(dim=8, epochs=4, batch_size=8, scoring_start=2, scoring_end=3, evaluate_every=2)
@@ -108,15 +107,3 @@ def test_checkpoint_save_and_load(graphs, on_gpu, tmp_path):
         there = run.evaluate()
     again = pmf.load_run(tmp_path / "run", graphs)  # on the CPU
     pd.testing.assert_frame_equal(again.evaluate(), there)
-
-
-def test_align_and_predict(on_gpu, tmp_path):
-    graphs = random_pair(40)
-    config = settings(graphs, epochs=4, iterative_epochs=2, iterative_every=1, dim=8)
-    linked = split_for_application(graphs, 0, config.valid_share)
-    run = on_gpu(linked, config)
-    with pretend():
-        alignment = Alignment(run)
-        alignment.save(tmp_path / "run")
-    assert len(alignment.matches) and {"correct", "precision"} <= set(alignment.thresholds)
-    assert len(Alignment(pmf.load_run(tmp_path / "run", graphs)).matches) == len(alignment.matches)

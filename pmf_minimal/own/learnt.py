@@ -1,0 +1,154 @@
+"""What two entities are compared by once matches are probable: what is around them, of what kind they are, and their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import csr_array, diags_array, vstack
+
+from pmf_minimal.own.graph import Graph
+from pmf_minimal.own.modalities import Sparse, said
+from pmf_minimal.own.words import vectors, weighted
+
+#: Entities with more links than this are described by none of them.
+MAX_LINKS = 500
+#: What words and matches two links away count.
+SECOND = 0.5
+
+
+def context(graphs: Sequence[Graph]) -> Sparse | None:
+    """By the words of names and values of those an entity is linked to, and half as much of those one link further."""
+    own = [said(graph) for graph in graphs]
+    if not all(any(side) and len(graph.links) for side, graph in zip(own, graphs, strict=True)):
+        return None
+    words = vectors(*own, pieces=False)
+    around = []
+    for graph, x in zip(graphs, words, strict=True):
+        x = csr_array((np.ones(len(x.data), np.float32), x.indices, x.indptr), shape=x.shape)
+        one, two = reach(graph)
+        around.append((one @ x).tocsr().minimum(1) + (two @ x).tocsr().minimum(1) * SECOND)
+    return _rows(around, graphs)
+
+
+def reach(graph: Graph) -> tuple[csr_array, csr_array]:
+    """Sparse ``[n, n]``: those an entity is linked to, and those two links away; entities with very many links reach none."""
+    a = graph.neighbours
+    few = diags_array((np.diff(a.indptr) <= MAX_LINKS).astype(np.float32))
+    one = csr_array(few @ a)
+    two = csr_array(one @ one)
+    two.setdiag(0)
+    two.eliminate_zeros()
+    two.data[:] = 1
+    return one, two
+
+
+def matches_around(graphs: Sequence[Graph], left: np.ndarray, right: np.ndarray) -> Sparse | None:
+    """By the matches around two entities, each of which counts like a word: the one that few are linked to counts much.
+
+    Args:
+        left, right: int64 ``[A]``, entities of both graphs that are taken for the same.
+    """
+    around = []
+    for graph, ends in zip(graphs, (left, right), strict=True):
+        place = csr_array((np.ones(len(ends), np.float32), (ends, np.arange(len(ends)))), shape=(len(graph), len(ends)))
+        one, two = reach(graph)
+        around.append((one @ place) + (two @ place) * SECOND)
+    if not all(len(x.data) for x in around):
+        return None
+    return _rows(around, graphs)
+
+
+def _rows(around: Sequence[csr_array], graphs: Sequence[Graph]) -> Sparse:
+    """One row for each entity of both graphs; those without any words have nothing to compare."""
+    sizes = tuple(map(len, graphs))
+    x = weighted(csr_array(vstack(around, format="csr")))
+    sides = x[: sizes[0]], x[sizes[0] :]
+    owners = [np.flatnonzero(np.diff(side.indptr)) for side in sides]
+    return Sparse(*(side[o] for side, o in zip(sides, owners, strict=True)), owners, sizes)
+
+
+class Numbers:
+    """By numbers and dates: how few entities of the other graph come as close, over the pairs of properties that go together.
+
+        s(i, j) = sum over pairs of properties (a, b) of -log( share of all y with |y - x_a(i)| <= |x_b(j) - x_a(i)| )
+
+    Which properties go together is learnt from matches: b is to come closest to a there, and much closer than chance.
+    """
+
+    def __init__(self, graphs: Sequence[Graph], left: np.ndarray, right: np.ndarray):
+        self.columns = [_numeric(graph) for graph in graphs]
+        self.sorted = {b: np.sort(y[~np.isnan(y)]) for b, y in self.columns[1].items()}
+        self.pairs = []
+        for a in self.columns[0]:
+            close = {b: self._surprise(a, b, left, right) for b in self.columns[1]}
+            mean = {b: np.nanmean(s) for b, s in close.items() if (~np.isnan(s)).sum() >= 10}
+            best = max(mean, key=mean.get, default=None)
+            if best is not None and mean[best] > 1.5:  # by chance it would be 1
+                self.pairs.append((a, best))
+
+    def _surprise(self, a: str, b: str, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+        x, y, every = self.columns[0][a][i], self.columns[1][b][j], self.sorted[b]
+        distance = np.abs(y - x)
+        near = np.searchsorted(every, x + distance, "right") - np.searchsorted(every, x - distance, "left")
+        return np.where(np.isnan(distance), np.nan, -np.log(np.maximum(near, 1) / len(every)))
+
+    def similarity(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+        """As :meth:`Sparse.similarity`."""
+        each = np.stack([self._surprise(a, b, i, j) for a, b in self.pairs])
+        return np.where(np.isnan(each).all(axis=0), np.nan, np.nansum(each, axis=0)).astype(np.float32)
+
+
+def _numeric(graph: Graph) -> dict[str, np.ndarray]:
+    """Property -> float64 ``[n]``, NaN where there is none, of properties whose values are numbers or dates, as a rule."""
+    found = {}
+    for attribute, rows in graph.values.groupby("attribute", sort=False):
+        number = pd.to_numeric(rows["value"], errors="coerce")
+        if number.notna().mean() < 0.8:
+            dates = pd.to_datetime(rows["value"], errors="coerce", utc=True, format="ISO8601")
+            if dates.notna().mean() < 0.8:
+                continue
+            number = dates.astype("int64").where(dates.notna()) / 8.64e13
+        if number.nunique() < 5:
+            continue
+        column = np.full(len(graph), np.nan)
+        column[rows["entity"].to_numpy()[::-1]] = number.to_numpy(float)[::-1]  # the first of several
+        found[attribute] = column
+    return found
+
+
+class Kinds:
+    """By what kind of thing two entities are: how much oftener the two kinds occur together in matches than by chance.
+
+        s(i, j) = log ( (n_ab + c q_a q_b) / (n + c) ) - log q_a q_b
+
+    a and b are the kinds of i and j, q their shares in their graphs, n_ab the probable matches of such kinds but for this one, c what is
+    believed beforehand. Nothing is asked of what kinds are called.
+    """
+
+    BELIEVED = 2.0
+
+    def __init__(self, graphs: Sequence[Graph], left: np.ndarray, right: np.ndarray, p: np.ndarray):
+        self.kinds, self.width = [graph.kinds for graph in graphs], len(graphs[1])
+        self.shares = [np.bincount(kind) / len(kind) for kind in self.kinds]
+        n_kinds = len(self.shares[1])
+        code, place = np.unique(self.kinds[0][left] * n_kinds + self.kinds[1][right], return_inverse=True)
+        self.count = code, np.bincount(place, p), n_kinds
+        order = np.argsort(key := left * self.width + right)
+        self.own, self.total = (key[order], p[order]), p.sum()
+
+    def similarity(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+        """As :meth:`Sparse.similarity`."""
+        a, b = self.kinds[0][i], self.kinds[1][j]
+        code, count, n_kinds = self.count
+        own = _looked_up(*self.own, i * self.width + j)
+        chance, n = self.shares[0][a] * self.shares[1][b], self.total - own
+        seen = np.maximum(_looked_up(code, count, a * n_kinds + b) - own, 0)
+        return np.log((seen + self.BELIEVED * chance) / (n + self.BELIEVED) / chance).astype(np.float32)
+
+
+def _looked_up(keys: np.ndarray, values: np.ndarray, key: np.ndarray) -> np.ndarray:
+    """The value of each key, keys sorted; 0 where it is not there."""
+    place = np.minimum(np.searchsorted(keys, key), len(keys) - 1)
+    return np.where(keys[place] == key, values[place], 0.0)

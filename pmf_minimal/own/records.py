@@ -1,0 +1,99 @@
+"""Graphs in one table: triples, or records, which are one entity a row."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pandas as pd
+
+from pmf_minimal.datasets import lines
+from pmf_minimal.datasets.files import because
+from pmf_minimal.errors import DamagedFile, DataError, DuplicateId, EmptyFile, MalformedLine
+from pmf_minimal.own.tables import Tables, headings, separator, table_rows
+
+#: What the column of ids is called; else it is the first one.
+IDS = ("id", "uri", "iri", "entity", "identifier", "key")
+ENDINGS = (".csv", ".tsv", ".parquet")
+
+
+def read(path: Path) -> Tables:
+    """One graph from a table, CSV or TSV, or Parquet.
+
+    A table whose columns are called head, relation and tail, or as others call them (subject, predicate, object; source, target), is one of
+    triples. Any other holds records: an entity in each row, its id in the column that is called so, else in the first one, and
+    attributes in the others; an empty cell says nothing.
+
+    Raises:
+        DataError: MissingFile, EmptyFile, NotUTF8, MalformedLine; DuplicateId: two records have one id; DamagedFile: no Parquet.
+    """
+    table, places = _parquet(path) if path.suffix.lower() == ".parquet" else _text(path)
+    if not len(table):
+        raise EmptyFile(f"{path}: no row below the first line; is this the right file?")
+    found = headings(list(table.columns))
+    if {"head", "tail"} <= found.keys() and "id" not in map(str.casefold, map(str, table.columns)):
+        return _triples(table, found, path)
+    return _records(table, places, path)
+
+
+def _triples(table: pd.DataFrame, found: dict[str, int], path: Path) -> Tables:
+    relation = table.iloc[:, found["relation"]] if "relation" in found else pd.Series("linked", index=table.index)
+    triples = pd.DataFrame(
+        {"head": table.iloc[:, found["head"]], "relation": relation, "tail": table.iloc[:, found["tail"]]}
+    )
+    if (triples == "").any(axis=None):
+        row = int((triples == "").any(axis=1).to_numpy().argmax())
+        raise MalformedLine(f"{path}: row {row + 1} has an empty field; fill it or drop the row")
+    return Tables(triples.drop_duplicates())
+
+
+def _records(table: pd.DataFrame, places: list[int], path: Path) -> Tables:
+    folded = [str(name).strip().casefold() for name in table.columns]
+    column = next((folded.index(name) for name in IDS if name in folded), 0)
+    ids = table.iloc[:, column]
+    if (ids == "").any():
+        raise MalformedLine(
+            f"{path}:{places[int((ids == '').to_numpy().argmax())]}: a record without an id; give it one"
+        )
+    again = lines.repeated(ids)
+    if again is not None:
+        raise DuplicateId(
+            f"{path}:{places[again]}: the id {ids.iloc[again]} for the second time; give each record an id of its own, in a "
+            "column called id"
+        )
+    rest = [k for k in range(len(folded)) if k != column]
+    if not rest:
+        raise MalformedLine(
+            f"{path}:1: one column, {folded[0][:80]!r}; give attributes too, with a comma or (in .tsv) a tab between"
+        )
+    parts = [pd.DataFrame({"entity": ids, "attribute": str(table.columns[k]), "value": table.iloc[:, k]}) for k in rest]
+    attributes = pd.concat(parts)
+    # A stable sort keeps the columns' order in each record; empty cells stay out, the record itself stays in.
+    attributes = attributes[attributes["value"] != ""].sort_index(kind="stable")
+    empty = ids[~ids.isin(attributes["entity"])]
+    notes = [f"{path}: {len(empty)} records have an id and nothing else, and are left out"] if len(empty) else []
+    return Tables(pd.DataFrame(columns=["head", "relation", "tail"], dtype=object), attributes, notes=notes)
+
+
+def _text(path: Path) -> tuple[pd.DataFrame, list[int]]:
+    content = lines.decode(lines.content(path), path)
+    rows = list(table_rows(content, path, separator(path, content)))
+    first = rows[0][1]
+    again = lines.repeated(first)
+    if again is not None:
+        raise MalformedLine(f"{path}:{rows[0][0]}: two columns are called {first[again][:80]!r}; rename one of them")
+    return pd.DataFrame([row for _, row in rows[1:]], columns=first, dtype=object), [number for number, _ in rows[1:]]
+
+
+def _parquet(path: Path) -> tuple[pd.DataFrame, list[int]]:
+    data = lines.content(path)
+    try:
+        table = pd.read_parquet(io.BytesIO(data))
+    except ImportError:
+        raise DataError(
+            f'{path}: reading Parquet needs the package pyarrow; pip install "pmf-minimal[parquet]"'
+        ) from None
+    except Exception as error:  # whatever a hostile file provokes is the file's fault
+        raise DamagedFile(f"{path}: not a Parquet file ({because(error)}); write it again") from None
+    cells = table.astype(object).map(lambda x: "" if x is None or x is pd.NA or x != x else str(x).strip())
+    return cells.reset_index(drop=True), list(range(1, len(cells) + 1))

@@ -1,0 +1,113 @@
+"""Texts as sparse vectors: the rarer a word or a piece of a word, the more it counts.
+
+A text is folded first: case, accents and punctuation say nothing of what it names. It is then described twice, by its words and by pieces
+of two to four letters of them, which survive typing errors. Weights are those of Spärck Jones (A statistical interpretation of term
+specificity, 1972), the cosine of two vectors their similarity.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.sparse import csr_array, hstack
+
+#: Letters in a piece of a word.
+SIZES = (2, 3, 4)
+#: Letters of a text of which pieces are made; of a longer one its words tell enough.
+SHORT = 80
+#: Letters of a word and of a text that are looked at.
+MAX_WORD, MAX_TEXT = 64, 4000
+_PRIME = np.uint64(1099511628211)  # of the hash FNV-1a
+_HUMP = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])")
+
+
+def fold(text: str) -> str:
+    """Lower case, no accents, words of letters and digits with one blank between them; humps of one word part it.
+
+    >>> fold("hasReview_Élan,  No. 7")
+    'hasreview elan no 7'
+    >>> fold("hasReview")
+    'has review'
+    """
+    if not any(c.isspace() for c in text):
+        text = _HUMP.sub(" ", text)
+    if not text.isascii():
+        text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    return " ".join("".join(c if c.isalnum() else " " for c in text[:MAX_TEXT].casefold()).split())
+
+
+def vectors(left: Sequence[str], right: Sequence[str], pieces: bool = True) -> list[csr_array]:
+    """Sparse float32 ``[n, W]`` and ``[n', W]`` of folded texts, rows of length 1; an empty text is a zero row.
+
+    Args:
+        left, right: folded texts.
+        pieces: by words and pieces of words, each half of the cosine; else by words alone.
+    """
+    texts = [*left, *right]
+    parts = [_weighted(*_words(texts), len(texts))]
+    if pieces:
+        parts.append(_weighted(*_pieces([text[:SHORT] for text in texts]), len(texts)))
+    both = csr_array(hstack(parts, format="csr")) * np.float32(len(parts) ** -0.5)
+    return [both[: len(left)], both[len(left) :]]
+
+
+def weighted(counts: csr_array) -> csr_array:
+    """Counts of words ``[n, W]`` to vectors of length 1, the rare words heavy; a word that one row alone has stays, for the length."""
+    frequency = np.bincount(counts.indices, minlength=counts.shape[1])
+    weight = np.log1p(counts.shape[0] / np.maximum(frequency, 1)).astype(np.float32)
+    data = (1 + np.log(counts.data)) * weight[counts.indices]
+    out = csr_array((data.astype(np.float32), counts.indices, counts.indptr), shape=counts.shape)
+    lengths = np.sqrt(np.add.reduceat(np.append(out.data**2, 0), out.indptr[:-1])) if len(out.data) else []
+    lengths = np.where(np.diff(out.indptr) > 0, lengths, 1)
+    out.data /= np.repeat(lengths, np.diff(out.indptr)).astype(np.float32)
+    return out
+
+
+def _weighted(owner: np.ndarray, code: np.ndarray, n: int) -> csr_array:
+    words, column = np.unique(code, return_inverse=True)
+    counts = csr_array((np.ones(len(code), np.float32), (owner, column)), shape=(n, len(words)))
+    counts.sum_duplicates()
+    return weighted(counts)
+
+
+def _codes(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """uint64 letters of all texts, each with a blank around every word, and int64 the number of the text of each."""
+    padded = [f" {text} " for text in texts]
+    letters = np.frombuffer("".join(padded).encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
+    return letters, np.repeat(np.arange(len(texts)), [len(text) for text in padded])
+
+
+def _words(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Number of the text, and hash, of every word."""
+    letters, owner = _codes(texts)
+    inside = letters != 32
+    start = np.flatnonzero(inside & ~np.roll(inside, 1)) if len(letters) else np.zeros(0, int)
+    if not len(start):
+        return np.zeros(0, int), np.zeros(0, np.uint64)
+    place = np.arange(len(letters)) - np.maximum.accumulate(
+        np.where(inside & ~np.roll(inside, 1), np.arange(len(letters)), 0)
+    )
+    power = np.cumprod(np.full(MAX_WORD, _PRIME))[np.minimum(place, MAX_WORD - 1)]
+    return owner[start], np.add.reduceat(np.where(inside, (letters + np.uint64(7)) * power, np.uint64(0)), start)
+
+
+def _pieces(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Number of the text, and hash, of every piece of a word; its beginning and end count as letters."""
+    letters, owner = _codes(texts)
+    blank = letters == 32
+    found, of = [], []
+    for size in SIZES:
+        last = len(letters) - size + 1
+        code, good = np.full(max(last, 0), np.uint64(size)), np.ones(max(last, 0), bool)
+        for k in range(size):
+            code = code * _PRIME + letters[k : last + k] if last > 0 else code
+            if 0 < k < size - 1:
+                good &= ~blank[k : last + k]
+        if last > 0:
+            good &= ~(blank[:last] & blank[size - 1 :]) & (owner[:last] == owner[size - 1 :])
+            found.append(code[good])
+            of.append(owner[:last][good])
+    return np.concatenate([*of, np.zeros(0, int)]), np.concatenate([*found, np.zeros(0, np.uint64)])
