@@ -150,13 +150,9 @@ def _tell(alignment, out):
         best = (
             f"the best that can be reached is {table['precision'].max():.2f}" if len(table) else "no pair is probable"
         )
-        say(
-            f"\nNo new match is kept: for an estimated precision of {alignment.precision:.2f} there is none; {best}."
-        )
+        say(f"\nNo new match is kept: for an estimated precision of {alignment.precision:.2f} there is none; {best}.")
     if known < 30:
-        say(
-            "Fewer than 30 known pairs: the estimate rests on the graphs alone; known pairs would make it surer."
-        )
+        say("Fewer than 30 known pairs: the estimate rests on the graphs alone; known pairs would make it surer.")
     say(f"\nWritten to {out}")
     if not (out / "matches.nt").exists():
         say("No matches.nt: not all ids are absolute IRIs, as RDF needs them.")
