@@ -28,6 +28,7 @@ SIDES = [
         help="Keep matches down to the threshold whose estimated precision is at least this [default: 0.9].",
     ),
     click.option("--out", type=FILE, help="Folder for the results [default: a new one below runs/]."),
+    click.option("--report", type=FILE, help="An .html file: a page to look at the matches and to review them."),
 ]
 
 
@@ -53,10 +54,22 @@ def _read(left, right, features, seeds=None, device="cpu"):
     return graphs
 
 
-def _fresh(out: Path | None) -> Path:
+def _fresh(out: Path | None, report: Path | None) -> Path:
+    if report:
+        from pmf_minimal.own.report import check
+
+        with user_errors():
+            check(report)
     out = out or Path("runs") / f"align-{datetime.now():%Y%m%d-%H%M%S}"
     claim(out)
     return out
+
+
+def _report(alignment, report):
+    if report:
+        with user_errors():
+            alignment.report(report)
+        click.echo(f"Open {report} in a browser to look at the matches and to review them.")
 
 
 def _tell(alignment, out):
@@ -98,7 +111,7 @@ def _tell(alignment, out):
 @click.option("--seed", default=0, show_default=True, help="Decides validation pairs, initial weights and batches.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option("--checkpoint", type=FILE, help="Keep the state of the run here; after a halt the same command goes on.")
-def align(left, right, features, precision, out, seeds, start, epochs, seed, device, checkpoint):
+def align(left, right, features, precision, out, report, seeds, start, epochs, seed, device, checkpoint):
     """Align two graphs of your own.
 
     LEFT and RIGHT are RDF files (.nt, .ttl) or folders of tables, in UTF-8. The files of a folder, of which only
@@ -127,6 +140,9 @@ def align(left, right, features, precision, out, seeds, start, epochs, seed, dev
       matches.nt         those that are kept, as owl:sameAs, if all their ids are absolute IRIs
       thresholds.csv     precision and recall at every threshold, estimated on validation pairs
       model.safetensors, config.json, run.json, history.csv    for predict
+
+    With --report FILE.html you get a page that works without a network: the estimates as a curve, each match with
+    its evidence, and a review by keyboard, saved as seeds.csv for the next --seeds.
     """
     if seeds and start:
         raise InputError("--seeds and --start: not both; known pairs make guessed ones needless")
@@ -136,7 +152,7 @@ def align(left, right, features, precision, out, seeds, start, epochs, seed, dev
     from pmf_minimal.runs.run import fit
     from pmf_minimal.scale.device import pick_device
 
-    out = _fresh(out)
+    out = _fresh(out, report)
     try:
         pick_device(device)
         with user_errors():
@@ -155,12 +171,13 @@ def align(left, right, features, precision, out, seeds, start, epochs, seed, dev
         alignment = own.Alignment(run, 0.9 if precision is None else precision)
         alignment.save(out)
     _tell(alignment, out)
+    _report(alignment, report)
 
 
 @click.command()
 @click.argument("run", type=FILE)
 @_sides
-def predict(run, left, right, features, precision, out):
+def predict(run, left, right, features, precision, out, report):
     """Use the model of an earlier align (its folder RUN) again on the same LEFT and RIGHT.
 
     Writes matches.csv, matches.nt and thresholds.csv as align did, for another --precision if you like, and
@@ -170,10 +187,11 @@ def predict(run, left, right, features, precision, out):
     from pmf_minimal.runs.files import read_json
     from pmf_minimal.runs.run import load_run
 
-    out = _fresh(out)
+    out = _fresh(out, report)
     with user_errors():
         found = load_run(run, _read(left, right, features))
         asked = read_json(run / "run.json").get("precision", 0.9)
         alignment = own.Alignment(found, asked if precision is None else precision)
         alignment.save(out, model=False)
     _tell(alignment, out)
+    _report(alignment, report)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pmf_minimal.errors import DataError
+from pmf_minimal.own import report
 from pmf_minimal.own.rdf import write_same_as
 from pmf_minimal.own.setup import NO_EVIDENCE
 from pmf_minimal.runs import folder as run_folder
@@ -185,3 +186,7 @@ class Alignment:
                 # Two names are taken: that of the ids, and NumPy's own for the file.
                 arrays = {f"modality {m}" if m in ("ids", "file") else m: h.numpy() for m, h in self.embeddings.items()}
                 np.savez(part / "embeddings.npz", ids=np.array(self.graphs.uris), **arrays)
+
+    def report(self, path: str | Path, picture: report.Picture | None = None) -> None:
+        """Write one HTML page to look at the matches and to review them; see :func:`~pmf_minimal.own.report.write`."""
+        report.write(self, path, getattr(self, "describe", None), picture)

@@ -50,7 +50,7 @@ def from_frames(
 
     Returns:
         The graphs with all known pairs and no split yet. ``named``, bool ``[N]``, says which entities have a name, and not
-        an id alone.
+        an id alone; ``image_files`` has of both graphs entity -> image file.
 
     Raises:
         DataError: and always one of its kinds, as :func:`assemble` says. UnknownId: most pairs name an entity that its
@@ -80,6 +80,7 @@ def from_frames(
     features = _features(both, names, numbers, network, progress, device)
     graphs = assemble(name, *sides, known, list(relations), features)
     graphs.named = torch.tensor([e in labels for side, labels in zip(sides, names, strict=True) for e in side.uris])
+    graphs.image_files = [tables.images for tables in both]
     notes = [*both[0].notes, *both[1].notes, *notes, *remarks, *_poor(graphs, sides, name)]
     graphs.notes += [printable(note) for note in notes]
     return graphs
