@@ -162,7 +162,7 @@ def test_written_whole_or_not_at_all(tmp_path, monkeypatch):
 
     monkeypatch.setattr(report, "move_into_place", full)
     with pytest.raises(NotWritable, match="report.html: cannot be written .No space"):
-        report.write(alignment(5), path)
+        report.write(alignment(5, 2), path)
     assert [*tmp_path.iterdir()] == [path] and len(path.read_text("utf-8")) > 10_000
 
 
@@ -222,7 +222,6 @@ def test_guarded_ids_are_read_back(tmp_path):
     pairs = pd.DataFrame([(f"{e}l", f"{e}r") for e in ids], columns=["left", "right"])
     write_table(pairs, tmp_path / "seeds.csv")
     assert "'=1+1l,'=1+1r" in (tmp_path / "seeds.csv").read_text() and r"c\x07dl" in (tmp_path / "seeds.csv").read_text()
-    found = own.read_pairs(tmp_path / "seeds.csv", *sides)
-    assert found.reset_index(drop=True).equals(pairs)
     pairs.to_csv(tmp_path / "plain.csv", index=False)  # without any guard, too
-    assert own.read_pairs(tmp_path / "plain.csv", *sides).reset_index(drop=True).equals(pairs)
+    for file in ("seeds.csv", "plain.csv"):
+        assert own.read_pairs(tmp_path / file, *sides).to_numpy().tolist() == pairs.to_numpy().tolist()

@@ -33,7 +33,7 @@ const plain = x => x == null ? "–" : x.toFixed(2).replace("-", "−");
 /** How a log-odds changes the odds. */
 function factor(x) {
   const times = Math.exp(Math.abs(x));
-  return (x < 0 ? "÷ " : "× ") + (times < 9.95 ? times.toFixed(1) : times < 1000 ? whole(times) : "1,000 and more");
+  return (x < 0 ? "÷ " : "× ") + (times < 9.95 ? times.toFixed(1) : times < 1000 ? whole(times) : "> 1,000");
 }
 
 /** The last part of an IRI, which people read. */
@@ -132,7 +132,7 @@ function drawCurve(width, chosen) {
   const places = span ? [0, 0.25, 0.5, 0.75, 1].map(s => lowest + s * span) : [lowest];
   const drawn = svg("svg", {width, height: HEIGHT, role: "img", "aria-label":
     `Precision, its interval and recall against the threshold, from ${plain(lowest)} to ${plain(lowest + span)}; the table below has the numbers.`},
-    ...ticks, ...places.map(t => text(x(t), bottom + 17, "middle", plain(t))), text((AXIS.left + right) / 2, HEIGHT - 4, "middle", "threshold (score)"),
+    ...ticks, ...places.map((t, k) => text(x(t), bottom + 17, k < 4 ? "middle" : "end", plain(t))), text((AXIS.left + right) / 2, HEIGHT - 4, "middle", "threshold (score)"),
     svg("polygon", {points: [...at("precision_low"), ...at("precision_high").reverse()].join(" "), class: "band"}),
     svg("line", {x1: AXIS.left, x2: right, y1: y(data.asked), y2: y(data.asked), class: "asked"}), line("recall", "recall"),
     line("precision", "precision"),
@@ -175,11 +175,12 @@ function waterfall(parts, total, caption) {
 }
 
 function restOn() {
-  const mean = values => kept.reduce((sum, i) => sum + values[i], 0) / kept.length;
-  const parts = match.parts.map(mean);
-  $("rest").append(kept.length ? waterfall(parts, parts.reduce((a, b) => a + b, 0),
-    `Mean evidence of each modality over the ${whole(kept.length)} new matches that are kept. A bar to the right speaks for the matches, one to the left against them.`)
-    : el("p", {class: "muted"}, "No new match is kept."));
+  const rows = kept.length ? kept : found;
+  const parts = match.parts.map(values => rows.reduce((sum, i) => sum + values[i], 0) / rows.length);
+  $("rest").append(rows.length ? waterfall(parts, parts.reduce((a, b) => a + b, 0),
+    `Mean evidence of each modality over the ${whole(rows.length)} new matches${kept.length ? " that are kept" : ", none of which is kept"}. ` +
+    "A bar that goes to the right speaks for the matches, one that goes to the left against them.")
+    : el("p", {class: "muted"}, "No new match was found."));
 }
 
 // --- Review: what a person decides, kept in this browser ------------------------------------------------------------
@@ -242,8 +243,8 @@ const GROUPS = {
   all: ["all", () => true],
 };
 const DECIDED = {
-  any: ["or not", () => true],
-  open: ["not yet", i => !verdict(i)],
+  any: ["any", () => true],
+  open: ["none yet", i => !verdict(i)],
   ...Object.fromEntries(Object.keys(MARKS).map(word => [word, [word, i => verdict(i) === word]])),
 };
 const byScore = () => [...all].sort((a, b) => match.score[b] - match.score[a]);
@@ -401,13 +402,14 @@ function sideBySide(left, right) {
     return el("td", {}, named ? null : label(row), el("ul", {}, ...row[1].map(value => el("li", {}, entry(value))),
       row[2] ? el("li", {class: "muted"}, `and ${whole(row[2])} more`) : null));
   };
-  const body = pairUp(left, right).map(([l, r]) => {
-    const one = l && r && local(data.words[l[0]]) === local(data.words[r[0]]);
+  const rows = pairUp(left, right), oneName = ([l, r]) => l && r && local(data.words[l[0]]) === local(data.words[r[0]]);
+  const body = rows.map(([l, r]) => {
+    const one = oneName([l, r]);
     return el("tr", {}, el("th", {scope: "row"}, one ? label(l) : el("span", {class: "unseen"}, l && r ? "alike" : l ? "left only" : "right only")),
       cellOf(l, r, 0, one), cellOf(r, l, 1, one));
   });
   const head = ["left", "right"].map(word => el("th", {scope: "col"}, word));
-  return el("table", {class: "sides"}, el("caption", {}, "What both graphs say. Marked: words that both have, and names that are matched with each other"),
+  return el("table", {class: rows.some(oneName) ? "sides" : "sides apart"}, el("caption", {}, "What both graphs say. Marked: words that both have, and names that are matched with each other"),
     el("thead", {}, el("tr", {}, el("td"), ...head)), el("tbody", {}, ...body));
 }
 
@@ -434,7 +436,7 @@ function detail() {
   const chips = [chip(match.known[i] ? "known" : "", match.known[i] ? "known pair" : match.kept[i] ? "new, kept" : "new, not kept")];
   if (match.probability) chips.push(chip("", `probability ${percent(match.probability[i])}`));
   chips.push(chip("", `score ${plain(match.score[i])}`));
-  if (match.precision[i] != null) chips.push(chip("", `precision of all at least as sure: ${percent(match.precision[i])}`));
+  if (match.precision[i] != null) chips.push(chip("", `precision from this score on: ${percent(match.precision[i])}`));
   const parts = [el("h3", {id: "match-title", class: "unseen"}, title(i)), el("div", {class: "entities"}, entity("left", i, about?.[0]), entity("right", i, about?.[1])),
     el("ul", {class: "chips"}, ...chips),
     waterfall(match.parts.map(part => part[i]), match.evidence[i], "Evidence: what each modality adds to the log-odds that the two are the same")];
