@@ -14,7 +14,7 @@ HOSTILE = (
     "<!-- <script> \"quotes\" 'and' &amp; {{more}} ${data}",
     "\u202eright to left\u2066\u200f, شماره ۵",
     "line\u2028paragraph\u2029bell\x07escape\x1b[31m\nnext",
-    "=HYPERLINK(\"http://example.org\")",
+    '=HYPERLINK("http://example.org")',
     "\ud800 surrogate",
     "__proto__",
 )

@@ -141,8 +141,7 @@ def align(left, right, features, precision, out, report, seeds, start, epochs, s
       thresholds.csv     precision and recall at every threshold, estimated on validation pairs
       model.safetensors, config.json, run.json, history.csv    for predict
 
-    With --report FILE.html you get a page that works without a network: the estimates as a curve, each match with
-    its evidence, and a review by keyboard, saved as seeds.csv for the next --seeds.
+    The page of --report works without a network; its review is saved as seeds.csv for the next --seeds.
     """
     if seeds and start:
         raise InputError("--seeds and --start: not both; known pairs make guessed ones needless")

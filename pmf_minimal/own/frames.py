@@ -81,8 +81,7 @@ def from_frames(
     graphs = assemble(name, *sides, known, list(relations), features)
     graphs.named = torch.tensor([e in labels for side, labels in zip(sides, names, strict=True) for e in side.uris])
     graphs.image_files = [tables.images for tables in both]
-    notes = [*both[0].notes, *both[1].notes, *notes, *remarks, *_poor(graphs, sides, name)]
-    graphs.notes += [printable(note) for note in notes]
+    graphs.notes += map(printable, [*both[0].notes, *both[1].notes, *notes, *remarks, *_poor(graphs, sides, name)])
     return graphs
 
 

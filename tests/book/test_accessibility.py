@@ -44,6 +44,7 @@ STILL = """document.head.append(Object.assign(document.createElement("style"),
 STOPS = """[...document.querySelectorAll("pre")].every(box =>
   (box.scrollWidth > box.clientWidth) == (box.tabIndex == 0) || box.scrollHeight > box.clientHeight)"""
 
+
 def prepare(browser):
     load_axe(browser)
     browser.evaluate(THIN_OUT)
@@ -131,6 +132,7 @@ def test_axe_sees_the_phone(browser, tmp_path):
 
 
 # --- The keyboard ---------------------------------------------------------------------------------------------------
+
 
 def test_every_stop_of_the_tab_key_can_be_seen(site, browser):
     """On a chapter with all there is: links, folded cells, buttons, boxes that scroll, a slider."""

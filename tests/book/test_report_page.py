@@ -167,7 +167,11 @@ def test_a_match_with_its_evidence_and_values(browser, shown):
     # The bars begin where the one before ended.
     box = "[...document.querySelectorAll('#detail .bar')].map(e => [e.offsetLeft, e.offsetLeft + e.offsetWidth])"
     char, image, structure, together = browser.evaluate(box)
-    assert row["score"] > 0 and image[0] == pytest.approx(char[1], abs=2) and structure[1] == pytest.approx(image[1], abs=2)
+    assert (
+        row["score"] > 0
+        and image[0] == pytest.approx(char[1], abs=2)
+        and structure[1] == pytest.approx(image[1], abs=2)
+    )
     assert together == pytest.approx([char[0], structure[0]], abs=2)
     cells = texts(browser, "#detail .sides tbody tr")
     assert len(cells) == 3 and cells[-1].startswith("left only") and "this side" in cells[-1]
@@ -180,7 +184,10 @@ def test_names_that_are_matched_are_marked(browser, shown):
     """Neighbours in two languages: no word is common, but the match is known."""
     made = alignment()
     made.matches["right_name"] = [f"anderes {i}x" for i in range(40)]
-    shown(made, lambda side, uri: {"near" if side == "left" else "bei": ["entity 7"] if side == "left" else ["anderes 7x"]})
+    shown(
+        made,
+        lambda side, uri: {"near" if side == "left" else "bei": ["entity 7"] if side == "left" else ["anderes 7x"]},
+    )
     assert texts(browser, "#detail .sides mark") == ["entity 7", "anderes 7x"]
 
 
@@ -192,7 +199,9 @@ def test_a_hostile_label_is_shown_as_text(browser, shown, label):
     events = shown(made, lambda side, uri: {label: [label]})
     assert browser.evaluate("window.hit === undefined") and mistakes(events) == []
     assert browser.evaluate("document.querySelectorAll('script, img, iframe').length") == 3  # ours, and two of data
-    assert one_line(label) == text(browser, "#detail .entity:first-child .name") == texts(browser, "#detail .sides li")[0]
+    assert (
+        one_line(label) == text(browser, "#detail .entity:first-child .name") == texts(browser, "#detail .sides li")[0]
+    )
     axis = texts(browser, "#detail .waterfall tbody th")[0]
     assert printable(label) == text(browser, "h1") == text(browser, "#notes li") == axis
 
@@ -260,7 +269,9 @@ def test_filters(browser, shown):
     choose(browser, "query", "http://r/59")
     assert names(browser) == ["entity 59"]
     choose(browser, "query", "nowhere")
-    assert names(browser) == [] and "No match fits" in text(browser, "#detail") and text(browser, "#count") == "0 matches"
+    assert (
+        names(browser) == [] and "No match fits" in text(browser, "#detail") and text(browser, "#count") == "0 matches"
+    )
 
 
 def test_filter_by_decision(browser, shown):
@@ -312,7 +323,9 @@ def test_review_by_keyboard(browser, shown, tmp_path):
     expected = seeds(made, {0, 1, 2, 3} - {wrong} | {*accepted})
     write_table(expected, tmp_path / "expected.csv")
     assert path.read_bytes() == (tmp_path / "expected.csv").read_bytes()
-    sides = [own.Tables(pd.DataFrame([(uri, "r", uri) for uri in made.matches[f"{side}_uri"]])) for side in ("left", "right")]
+    sides = [
+        own.Tables(pd.DataFrame([(uri, "r", uri) for uri in made.matches[f"{side}_uri"]])) for side in ("left", "right")
+    ]
     back = own.read_pairs(path, *sides)
     assert back.to_numpy().tolist() == expected[["left", "right"]].to_numpy().tolist()
 

@@ -100,7 +100,10 @@ def test_the_policy_lets_one_script_run_and_nothing_be_fetched():
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
     (script,), (style,) = soup.select("script[type=module]"), soup.select("style")
     assert rules["default-src"] == "'none'" and rules["img-src"] == "data:" and rules["base-uri"] == "'none'"
-    assert rules["script-src"] == f"'{report._hash(script.string)}'" and rules["style-src"] == f"'{report._hash(style.string)}'"
+    assert (
+        rules["script-src"] == f"'{report._hash(script.string)}'"
+        and rules["style-src"] == f"'{report._hash(style.string)}'"
+    )
     assert report._hash("") == "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="  # as published for the empty text
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function", script.string)
     assert not re.search(r"(src|href|url)\s*[=(]\s*[\"']?(https?:)?//", str(soup))
@@ -112,7 +115,9 @@ def test_huge_values_are_cut():
     html = report.page(made, lambda side, uri: {f"a{k} {huge}": [f"{v} {huge}" for v in range(50)] for k in range(90)})
     _, data = parts(html)
     values = data["details-0"][0][0][0]
-    assert len(values) == report.ATTRIBUTES and len(values[0][1]) == report.VALUES and values[0][2] == 50 - report.VALUES
+    assert (
+        len(values) == report.ATTRIBUTES and len(values[0][1]) == report.VALUES and values[0][2] == 50 - report.VALUES
+    )
     assert all(len(v) == report.LETTERS for v in values[0][1]) and len(html) < 3_000_000
 
 
@@ -181,11 +186,13 @@ def test_a_place_that_cannot_be_is_told_before_the_work(tmp_path, monkeypatch, n
 
 def test_align_and_predict_write_it(tmp_path):
     rng = np.random.default_rng(0)
+    links = rng.integers(0, 24, (60, 2))
     for side in "lr":
         folder = tmp_path / side
         folder.mkdir()
-        links = rng.integers(0, 24, (60, 2)) if side == "l" else links
-        (folder / "triples.csv").write_text("head,relation,tail\n" + "".join(f"{side}{a},r,{side}{b}\n" for a, b in links))
+        (folder / "triples.csv").write_text(
+            "head,relation,tail\n" + "".join(f"{side}{a},r,{side}{b}\n" for a, b in links)
+        )
         (folder / "names.csv").write_text("entity,name\n" + "".join(f"{side}{i},=name {i * i}\n" for i in range(24)))
         (folder / "images.csv").write_text("entity,path\n" + f"{side}3,3.png\n{side}4,3.png\n")
         Image.new("RGB", (64, 64), "red").save(folder / "3.png")
@@ -221,7 +228,9 @@ def test_guarded_ids_are_read_back(tmp_path):
     sides = [own.Tables(pd.DataFrame([(f"{e}{s}", "r", f"plain{s}") for e in ids])) for s in "lr"]
     pairs = pd.DataFrame([(f"{e}l", f"{e}r") for e in ids], columns=["left", "right"])
     write_table(pairs, tmp_path / "seeds.csv")
-    assert "'=1+1l,'=1+1r" in (tmp_path / "seeds.csv").read_text() and r"c\x07dl" in (tmp_path / "seeds.csv").read_text()
+    assert (
+        "'=1+1l,'=1+1r" in (tmp_path / "seeds.csv").read_text() and r"c\x07dl" in (tmp_path / "seeds.csv").read_text()
+    )
     pairs.to_csv(tmp_path / "plain.csv", index=False)  # without any guard, too
     for file in ("seeds.csv", "plain.csv"):
         assert own.read_pairs(tmp_path / file, *sides).to_numpy().tolist() == pairs.to_numpy().tolist()

@@ -27,13 +27,13 @@ function svg(tag, more, ...children) {
 const foreign = (text, more = {}, tag = "bdi") => el(tag, {dir: "auto", ...more}, text);
 const percent = x => x == null ? "–" : `${Math.round(100 * x)} %`;
 const whole = n => Math.round(n).toLocaleString("en-GB");
-const signed = x => x == null ? "–" : `${x < 0 ? "−" : "+"}${Math.abs(x).toFixed(2)}`;
+const signed = x => x == null ? "–" : x === 0 ? "0" : `${x < 0 ? "−" : "+"}${Math.abs(x).toFixed(2)}`;
 const plain = x => x == null ? "–" : x.toFixed(2).replace("-", "−");
 
 /** How a log-odds changes the odds. */
 function factor(x) {
   const times = Math.exp(Math.abs(x));
-  return (x < 0 ? "÷ " : "× ") + (times < 9.95 ? times.toFixed(1) : times < 1000 ? whole(times) : "> 1,000");
+  return (x < 0 ? "÷ " : "× ") + (times < 9.95 ? times.toFixed(1) : times < 1000 ? whole(times) : "1,000+");
 }
 
 /** The last part of an IRI, which people read. */
@@ -87,7 +87,7 @@ function summary() {
 
 // --- Curve ----------------------------------------------------------------------------------------------------------
 
-const HEIGHT = 240, AXIS = {left: 46, right: 12, top: 10, bottom: 38};
+const HEIGHT = 240, AXIS = {left: 46, right: 16, top: 10, bottom: 38};
 
 function curve() {
   const box = $("curve");
@@ -129,10 +129,13 @@ function drawCurve(width, chosen) {
     svg("text", {x: where, y: place, "text-anchor": anchor}, ...words);
   const ticks = [0, 0.25, 0.5, 0.75, 1].flatMap(p => [
     svg("line", {x1: AXIS.left, x2: right, y1: y(p), y2: y(p), class: "grid"}), text(AXIS.left - 8, y(p) + 4, "end", percent(p))]);
-  const places = span ? [0, 0.25, 0.5, 0.75, 1].map(s => lowest + s * span) : [lowest];
+  const unit = 10 ** Math.floor(Math.log10(span / 4 || 1)), apart = unit * [1, 2, 5, 10].find(k => span / 6 <= k * unit);
+  const places = [];
+  for (let t = Math.ceil(lowest / apart) * apart; t <= lowest + span + 1e-9; t += apart) places.push(t);
+  const tick = t => t.toFixed(Math.max(0, -Math.floor(Math.log10(apart)))).replace("-", "−");
   const drawn = svg("svg", {width, height: HEIGHT, role: "img", "aria-label":
     `Precision, its interval and recall against the threshold, from ${plain(lowest)} to ${plain(lowest + span)}; the table below has the numbers.`},
-    ...ticks, ...places.map((t, k) => text(x(t), bottom + 17, k < 4 ? "middle" : "end", plain(t))), text((AXIS.left + right) / 2, HEIGHT - 4, "middle", "threshold (score)"),
+    ...ticks, ...places.map(t => text(x(t), bottom + 17, "middle", tick(t))), text((AXIS.left + right) / 2, HEIGHT - 4, "middle", "threshold (score)"),
     svg("polygon", {points: [...at("precision_low"), ...at("precision_high").reverse()].join(" "), class: "band"}),
     svg("line", {x1: AXIS.left, x2: right, y1: y(data.asked), y2: y(data.asked), class: "asked"}), line("recall", "recall"),
     line("precision", "precision"),
@@ -166,8 +169,8 @@ function waterfall(parts, total, caption) {
     bar.style.left = `${place(Math.min(from, to))}%`;
     bar.style.width = `${Math.abs(to - from) / width * 100}%`;
     zero.style.left = `${place(0)}%`;
-    return el("tr", {class: kind}, el("th", {scope: "row"}, word), el("td", {class: "track"}, el("span", {class: "lane"}, zero, bar)),
-      el("td", {class: "number"}, signed(value)), el("td", {class: "number odds"}, value == null ? "" : factor(value)));
+    return el("tr", {class: kind}, el("th", {scope: "row"}, word), el("td", {class: "track"}, el("span", {class: "lane"}, zero, value ? bar : null)),
+      el("td", {class: "number"}, signed(value)), el("td", {class: "number odds"}, value ? factor(value) : ""));
   };
   const head = ["", "", "log-odds", "odds"].map(word => word ? el("th", {scope: "col"}, word) : el("td"));
   return el("table", {class: "waterfall"}, el("caption", {}, caption), el("thead", {}, el("tr", {}, ...head)),
