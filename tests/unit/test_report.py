@@ -94,6 +94,13 @@ def test_a_hostile_label_stays_text(label):
         assert not re.search("[<>&\u2028\u2029\u202e\u2066\x00-\x1f\x7f-\x9f\ud800]", tag.string)
 
 
+def test_nothing_in_json_ends_its_element():
+    text = "</script> & \u2028\u2029"
+    element = report._element("x", [text])
+    assert not re.search("[<>&\u2028\u2029]", element.removesuffix("</script>").partition(">")[2])
+    assert json.loads(BeautifulSoup(element, "html.parser").script.string) == [text]
+
+
 def test_the_policy_lets_one_script_run_and_nothing_be_fetched():
     soup, _ = parts(report.page(alignment()))
     policy = soup.select_one("meta[http-equiv='Content-Security-Policy']")["content"]
