@@ -5,7 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from pmf_minimal.own.alignment import ESTIMATES
+from pmf_minimal.own.report import Subject
+
+ESTIMATES = ["threshold", "matches", "precision", "precision_low", "precision_high", "recall"]
 
 #: What a label must not be able to do in a page, in a table or to the text around it.
 HOSTILE = (
@@ -43,7 +45,6 @@ def alignment(n=40, n_known=10, names=(), probability=True, thresholds=9):
     table = pd.DataFrame(steps, columns=ESTIMATES)
     least = table["threshold"][table["precision"] >= 0.9].min() if thresholds else np.inf
     return SimpleNamespace(
-        graphs=SimpleNamespace(name="left.ttl and right.ttl", n_left=n + 5, n_right=n + 7, notes=["a note"]),
         precision=0.9,
         matches=matches,
         kept=matches[matches["known"] | (matches["score"] >= least)],
@@ -58,3 +59,8 @@ def describe(side, uri):
     return {f"http://{side}/{age}": [str(i)], f"http://{side}/{name}": [f"number {i} of them"]} | (
         {"http://left/only": ["this side"]} if side == "left" else {}
     )
+
+
+def subject(describe=describe, title="left.ttl and right.ttl", notes=("a note",), **more):
+    """What such an alignment is about."""
+    return Subject(title, (45, 47), notes, describe, **more)

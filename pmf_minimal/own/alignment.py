@@ -188,5 +188,14 @@ class Alignment:
                 np.savez(part / "embeddings.npz", ids=np.array(self.graphs.uris), **arrays)
 
     def report(self, path: str | Path, picture: report.Picture | None = None) -> None:
-        """Write one HTML page to look at the matches and to review them; see :func:`~pmf_minimal.own.report.write`."""
-        report.write(self, path, getattr(self, "describe", None), picture)
+        """Write one HTML page to look at the matches and to review them, see :func:`~pmf_minimal.own.report.write`.
+
+        Args:
+            path: an .html file.
+            picture: of an entity, by side and URI; None: the image files that the graphs were read with.
+        """
+        graphs = self.graphs
+        files = dict(zip(report.SIDES, graphs.get("image_files") or ({}, {}), strict=True))
+        subject = report.Subject(graphs.name, (graphs.n_left, graphs.n_right), graphs.get("notes") or ())
+        subject.picture = picture or (lambda side, uri: files[side].get(uri))
+        report.write(self, path, subject)

@@ -15,6 +15,7 @@ import json
 import string
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,16 +59,27 @@ def check(path: Path) -> None:
         raise NotWritable(f"{path}: the folder {path.parent} does not exist; make it first")
 
 
-def write(
-    alignment: Alignment, path: str | Path, describe: Describe | None = None, picture: Picture | None = None
-) -> None:
-    """Write the page of an alignment; an older report of that name is replaced.
+@dataclass
+class Subject:
+    """What an alignment is about, for its page.
 
-    Args:
-        alignment: what is reported.
-        path: an HTML file.
-        describe: attributes of an entity and their values; None: none are shown.
-        picture: image file or Pillow image of an entity; None: the image files that the graphs were read with.
+    Attributes:
+        title: what the page calls it, such as ``left.ttl and right.ttl``.
+        sizes: entities of the left graph and of the right one.
+        notes: sentences on what was left out.
+        describe: attributes of an entity and their values.
+        picture: image file or Pillow image of an entity, None where there is none.
+    """
+
+    title: str
+    sizes: tuple[int, int]
+    notes: Iterable[str] = ()
+    describe: Describe = lambda side, uri: {}
+    picture: Picture = lambda side, uri: None
+
+
+def write(alignment: Alignment, path: str | Path, subject: Subject) -> None:
+    """Write the page of an alignment; an older report of that name is replaced.
 
     Raises:
         NotWritable: see :func:`check`, or the disk is full.
@@ -75,7 +87,7 @@ def write(
     """
     path = Path(path)
     check(path)
-    text = page(alignment, describe, picture)
+    text = page(alignment, subject)
     part = path.with_name(path.name + ".part")
     try:
         part.write_bytes(text.encode())
@@ -85,19 +97,12 @@ def write(
         raise NotWritable(f"{path}: cannot be written ({error.strerror or error}); name another place") from None
 
 
-def page(alignment: Alignment, describe: Describe | None = None, picture: Picture | None = None) -> str:
-    """The page's HTML; arguments as for :func:`write`."""
+def page(alignment: Alignment, subject: Subject) -> str:
+    """The page's HTML."""
     order, words = hardest_first(alignment), {}
-    files = getattr(alignment.graphs, "image_files", None) or ({}, {})
-
-    def image_file(side: str, uri: str) -> str | Path | None:
-        return files[SIDES.index(side)].get(uri)
-
-    def record(side: str, uri: str) -> list:
-        return _record(describe or (lambda side, uri: {}), picture or image_file, side, uri, words)
-
-    blocks, described = _blocks(alignment, order, record)
-    facts = _facts(alignment) | {"order": order.tolist(), "described": described, "block": BLOCK, "words": list(words)}
+    blocks, described = _blocks(alignment, order, lambda side, uri: _record(subject, side, uri, words))
+    facts = _facts(alignment, subject) | {"order": order.tolist(), "words": list(words)}
+    facts |= {"described": described, "block": BLOCK}
     data = [_element("data", facts), *(_element(f"details-{k}", block) for k, block in enumerate(blocks))]
     style, script = ((TEMPLATE / name).read_text("utf-8") for name in ("page.css", "page.js"))
     return string.Template((TEMPLATE / "page.html").read_text("utf-8")).substitute(
@@ -109,7 +114,7 @@ def hardest_first(alignment: Alignment) -> np.ndarray:
     """int64 ``[M]``, rows of the matches: first those where a person's word tells most.
 
     They are nearest to a probability of one half; without probabilities nearest to the score from which on matches are
-    kept, or to the best one if none are.
+    kept, or to the best one if none are. Of equal ones the lowest score comes first.
     """
     matches = alignment.matches
     if "probability" in matches:
@@ -117,12 +122,12 @@ def hardest_first(alignment: Alignment) -> np.ndarray:
     else:
         kept = alignment.kept.loc[~alignment.kept["known"], "score"]
         doubt = (matches["score"] - (kept.min() if len(kept) else matches["score"].max())).abs()
-    return doubt.fillna(np.inf).to_numpy().argsort(kind="stable")
+    return np.lexsort((matches["score"], doubt))
 
 
-def _facts(alignment: Alignment) -> dict:
+def _facts(alignment: Alignment, subject: Subject) -> dict:
     """All that the page needs at once: counts, estimates, and the matches column by column."""
-    graphs, matches = alignment.graphs, alignment.matches
+    matches = alignment.matches
     parts = [column for column in matches if column.startswith("from ")]
     columns = {f"{side}_uri": [printable(uri) for uri in matches[f"{side}_uri"]] for side in SIDES}
     columns |= {f"{side}_name": [one_line(name, LETTERS) for name in matches[f"{side}_name"]] for side in SIDES}
@@ -132,10 +137,10 @@ def _facts(alignment: Alignment) -> dict:
         if column in matches:
             columns[column] = _numbers(matches[column])
     return {
-        "name": printable(graphs.name),
-        "entities": [graphs.n_left, graphs.n_right],
+        "title": printable(subject.title),
+        "entities": subject.sizes,
         "asked": alignment.precision,
-        "notes": [printable(note) for note in graphs.notes],
+        "notes": [printable(note) for note in subject.notes],
         "thresholds": {column: _numbers(values, 17) for column, values in alignment.thresholds.items()},
         "modalities": [printable(column.removeprefix("from ")) for column in parts],
         "matches": columns | {"parts": [_numbers(matches[column]) for column in parts]},
@@ -167,14 +172,14 @@ def _blocks(
     return blocks, described
 
 
-def _record(describe: Describe, picture: Picture, side: str, uri: str, words: dict[str, int]) -> list:
+def _record(subject: Subject, side: str, uri: str, words: dict[str, int]) -> list:
     """Values and picture of an entity: each attribute's number in ``words``, its first values, and how many more it has."""
     values = []
-    for attribute, found in list(describe(side, uri).items())[:ATTRIBUTES]:
+    for attribute, found in list(subject.describe(side, uri).items())[:ATTRIBUTES]:
         found = [one_line(str(value), LETTERS) for value in found]
         number = words.setdefault(one_line(str(attribute), LETTERS), len(words))
         values.append([number, found[:VALUES], len(found[VALUES:])])
-    return [values, _data_uri(picture(side, uri))]
+    return [values, _data_uri(subject.picture(side, uri))]
 
 
 def _data_uri(picture: str | Path | Image.Image | None) -> str | None:

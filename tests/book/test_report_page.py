@@ -8,7 +8,7 @@ from axechecks import COLOURS, FOCUS, LEVELS, TAB, load_axe, violations
 from bookfiles import ROOT
 from pagechecks import too_wide
 from PIL import Image
-from reports import HOSTILE, alignment, describe
+from reports import HOSTILE, alignment, subject
 
 from pmf_minimal import own
 from pmf_minimal.datasets.escape import one_line, printable
@@ -25,10 +25,9 @@ TEXTS = "[...document.querySelectorAll('%s')].map(e => e.textContent)"
 def shown(browser, tmp_path):
     """Opens the page of an alignment and returns what the browser reported meanwhile; nothing of an older review is left."""
 
-    def open_page(made, describe=describe, clear=True, **more):
-        picture = more.pop("picture", None)
+    def open_page(made, about=None, clear=True, **more):
         path = tmp_path / "report.html"
-        report.write(made, path, describe, picture)
+        report.write(made, path, about or subject())
         events = browser.open(path, **more)
         if clear and browser.evaluate("localStorage.length"):
             browser.evaluate("localStorage.clear()")
@@ -82,7 +81,8 @@ def queue(made):
 @pytest.mark.parametrize("width", [WIDE, PHONE])
 def test_axe_finds_nothing(browser, shown, width, dark):
     picture = Image.radial_gradient("L").resize((99, 60))
-    shown(alignment(120), width=width, dark=dark, picture=lambda side, uri: picture if side == "left" else None)
+    about = subject(picture=lambda side, uri: picture if side == "left" else None)
+    shown(alignment(120), about, width=width, dark=dark)
     assert not too_wide(browser, width)
     browser.resize(width, 900)
     browser.evaluate("document.querySelectorAll('details').forEach(e => e.open = true)")
@@ -123,11 +123,13 @@ def test_the_threshold_moves_by_the_arrow_keys(browser, shown):
     made = alignment()
     shown(made)
     step = made.thresholds[made.thresholds["precision"] >= made.precision].iloc[-1]
-    assert f"{step['matches']} matches, precision {step['precision']:.0%}".replace("%", " %") in text(browser, "output")
+    assert f"{step['matches']:.0f} matches, precision {step['precision']:.0%}".replace("%", " %") in text(
+        browser, "output"
+    )
     browser.evaluate("document.getElementById('threshold').focus()")
     browser.press("ArrowRight", windowsVirtualKeyCode=39)
     above = made.thresholds.iloc[step.name - 1]
-    assert f"From a score of {above['threshold']:.2f} on: {above['matches']} matches" in text(browser, "output")
+    assert f"From a score of {above['threshold']:.2f} on: {above['matches']:.0f} matches" in text(browser, "output")
     assert browser.evaluate("document.getElementById('threshold').ariaValueText") == text(browser, "output")
 
 
@@ -136,7 +138,7 @@ def test_the_threshold_moves_by_the_arrow_keys(browser, shown):
 
 def test_nothing_is_asked_from_the_network(browser, shown):
     picture = Image.new("RGB", (9, 9), "red")
-    events = shown(alignment(200), picture=lambda *_: picture)
+    events = shown(alignment(200), subject(picture=lambda side, uri: picture))
     press(browser, "arujkz")
     browser.evaluate("document.getElementById('save').click()")
     events = [*events, *browser.events]
@@ -189,19 +191,16 @@ def test_names_that_are_matched_are_marked(browser, shown):
     """Neighbours in two languages: no word is common, but the match is known."""
     made = alignment()
     made.matches["right_name"] = [f"anderes {i}x" for i in range(40)]
-    shown(
-        made,
-        lambda side, uri: {"near" if side == "left" else "bei": ["entity 7"] if side == "left" else ["anderes 7x"]},
-    )
+    near = {"left": {"near": ["entity 7"]}, "right": {"bei": ["anderes 7x"]}}
+    shown(made, subject(lambda side, uri: near[side]))
     assert texts(browser, "#detail .sides mark") == ["entity 7", "anderes 7x"]
 
 
 @pytest.mark.parametrize("label", HOSTILE)
 def test_a_hostile_label_is_shown_as_text(browser, shown, label):
     made = alignment(3, 0, names=[label, label, label])
-    made.graphs.name, made.graphs.notes = label, [label]
     made.matches = made.matches.rename(columns={"from char": f"from {label}"})
-    events = shown(made, lambda side, uri: {label: [label]})
+    events = shown(made, subject(lambda side, uri: {label: [label]}, label, [label]))
     assert browser.evaluate("window.hit === undefined") and mistakes(events) == []
     assert browser.evaluate("document.querySelectorAll('script, img, iframe').length") == 3  # ours, and two of data
     assert (
@@ -226,7 +225,7 @@ def test_known_pairs_only(browser, shown):
 
 def test_of_twenty_thousand_matches_fifty_are_rows(browser, shown):
     made = alignment(20_000, 1000)
-    shown(made, lambda side, uri: {f"p{k}": [f"value {k} of {uri}"] * 3 for k in range(8)})
+    shown(made, subject(lambda side, uri: {f"p{k}": [f"value {k} of {uri}"] * 3 for k in range(8)}))
     hard = queue(made)
     assert names(browser) == hard[:50] and text(browser, "#count") == "19,000 matches"
     assert browser.evaluate("document.querySelectorAll('*').length") < 2000
@@ -312,7 +311,7 @@ def seeds(made, rows):
 def test_review_by_keyboard(browser, shown, tmp_path):
     made = alignment(names=["=1+1", 'a "quoted", one'], n_known=4)
     made.matches["left_uri"] = [f"=l{i}" if i % 2 else f"http://l/{i}" for i in range(40)]
-    shown(made, describe=None)
+    shown(made, subject(lambda side, uri: {}))
     hard = [i for i in report.hardest_first(made) if i >= 4]
     press(browser, "aarjuka")  # accept two, reject one, leave one, unsure, back to it, accept it after all
     assert text(browser, "#tally") == "3 accepted · 1 rejected · 0 unsure"
@@ -373,8 +372,7 @@ def test_decisions_outlast_the_page_but_not_other_graphs(browser, shown):
     press(browser, "ar")
     shown(alignment(), clear=False)
     assert text(browser, "#tally") == "1 accepted · 1 rejected · 0 unsure"
-    made.graphs.name = "others"
-    shown(made, clear=False)
+    shown(made, subject(title="others"), clear=False)
     assert text(browser, "#tally") == "0 accepted · 0 rejected · 0 unsure"
 
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,12 +9,13 @@ import pytest
 from bs4 import BeautifulSoup
 from click.testing import CliRunner
 from PIL import Image
-from reports import HOSTILE, alignment, describe
+from reports import HOSTILE, alignment, describe, subject
 
 from pmf_minimal import own
 from pmf_minimal.cli.main import main
 from pmf_minimal.datasets.escape import one_line, printable
 from pmf_minimal.errors import NotWritable
+from pmf_minimal.graphs import GraphPair
 from pmf_minimal.own import report
 from pmf_minimal.own.alignment import Alignment
 from pmf_minimal.runs.folder import write_table
@@ -30,7 +30,7 @@ def parts(html):
 
 def test_all_matches_are_in_it():
     made = alignment()
-    _, data = parts(report.page(made, describe))
+    _, data = parts(report.page(made, subject()))
     facts, matches = data["data"], data["data"]["matches"]
     assert matches["left_uri"] == list(made.matches["left_uri"]) and matches["right_name"][3] == "entity 3 too"
     assert np.allclose(matches["score"], made.matches["score"], rtol=1e-4)
@@ -62,14 +62,14 @@ def test_the_hardest_come_first():
 def test_what_is_not_known_is_no_number():
     made = alignment(thresholds=0, probability=False)
     made.matches["precision"] = np.nan
-    _, data = parts(report.page(made))
+    _, data = parts(report.page(made, subject()))
     assert data["data"]["matches"]["precision"] == [None] * 40 and data["data"]["thresholds"]["threshold"] == []
     assert "probability" not in data["data"]["matches"]
 
 
 @pytest.mark.parametrize("n, known", [(0, 0), (5, 0), (5, 5)])
 def test_without_matches_or_seeds(n, known):
-    _, data = parts(report.page(alignment(n, known), describe))
+    _, data = parts(report.page(alignment(n, known), subject()))
     assert len(data["data"]["matches"]["score"]) == n == data["data"]["described"] and ("details-0" in data) == (n > 0)
 
 
@@ -79,15 +79,14 @@ def test_without_matches_or_seeds(n, known):
 @pytest.mark.parametrize("label", HOSTILE)
 def test_a_hostile_label_stays_text(label):
     made = alignment(12, names=[label], n_known=3)
-    made.graphs.name, made.graphs.notes = label, [label]
     made.matches = made.matches.rename(columns={"from char": f"from {label}"})
-    html = report.page(made, lambda side, uri: {label: [label, "other"]})
+    html = report.page(made, subject(lambda side, uri: {label: [label, "other"]}, label, [label]))
     soup, data = parts(html)
     assert soup.select("script:not([type='application/json'])") == soup.select("body > script[type=module]")
     assert len(soup.select("script[type=module]")) == 1 and not soup.select("img, [onerror], iframe, object")
     html.encode()  # no lone surrogate
     facts = data["data"]
-    assert facts["name"] == printable(label) == facts["modalities"][0] == facts["notes"][0]
+    assert facts["title"] == printable(label) == facts["modalities"][0] == facts["notes"][0]
     assert facts["matches"]["left_name"][0] == one_line(label) == facts["words"][0]
     assert data["details-0"][0][0][0][0][1] == [one_line(label), "other"]
     for tag in soup.select("script[type='application/json']"):
@@ -102,7 +101,7 @@ def test_nothing_in_json_ends_its_element():
 
 
 def test_the_policy_lets_one_script_run_and_nothing_be_fetched():
-    soup, _ = parts(report.page(alignment()))
+    soup, _ = parts(report.page(alignment(), subject()))
     policy = soup.select_one("meta[http-equiv='Content-Security-Policy']")["content"]
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
     (script,), (style,) = soup.select("script[type=module]"), soup.select("style")
@@ -119,7 +118,9 @@ def test_the_policy_lets_one_script_run_and_nothing_be_fetched():
 def test_huge_values_are_cut():
     huge = "x" * 1_000_000
     made = alignment(4, 1, names=[huge])
-    html = report.page(made, lambda side, uri: {f"a{k} {huge}": [f"{v} {huge}" for v in range(50)] for k in range(90)})
+    html = report.page(
+        made, subject(lambda side, uri: {f"a{k} {huge}": [f"{v} {huge}" for v in range(50)] for k in range(90)})
+    )
     _, data = parts(html)
     values = data["details-0"][0][0][0]
     assert (
@@ -136,7 +137,9 @@ LARGEST = 20_000_000
 
 def test_a_big_alignment_stays_small():
     made = alignment(20_000, 1000)
-    html = report.page(made, lambda side, uri: {f"http://{side}/p{k}": [f"value {k} of {uri}"] * 3 for k in range(8)})
+    html = report.page(
+        made, subject(lambda side, uri: {f"http://{side}/p{k}": [f"value {k} of {uri}"] * 3 for k in range(8)})
+    )
     assert len(html.encode()) < LARGEST
     _, data = parts(html)
     assert len(data["data"]["matches"]["score"]) == 20_000 and 1000 < data["data"]["described"] < 20_000
@@ -150,12 +153,12 @@ def test_a_big_alignment_stays_small():
 def test_pictures_from_files_and_from_a_function(tmp_path):
     Image.new("RGB", (600, 300), "red").save(tmp_path / "a.png")
     made = alignment(3, 1)
-    made.graphs.image_files = ({"http://l/2": tmp_path / "a.png"}, {})
-    _, data = parts(report.page(made))
+    files = {"left": {"http://l/2": tmp_path / "a.png"}, "right": {}}
+    _, data = parts(report.page(made, subject(picture=lambda side, uri: files[side].get(uri))))
     at = data["data"]["order"].index(2)
     assert data["details-0"][at][0][1].startswith("data:image/webp;base64,") and data["details-0"][at][1][1] is None
     picture = Image.new("RGBA", (600, 300), "#00ff0080")
-    _, data = parts(report.page(made, picture=lambda side, uri: picture if side == "right" else None))
+    _, data = parts(report.page(made, subject(picture=lambda side, uri: picture if side == "right" else None)))
     assert [record[1][1] for record in data["details-0"]] == [report._data_uri(picture)] * 3
     assert picture.size == (600, 300)  # the caller's is left as it is
 
@@ -166,15 +169,15 @@ def test_pictures_from_files_and_from_a_function(tmp_path):
 def test_written_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "report.html"
     path.write_text("older")
-    report.write(alignment(), path, describe)
-    assert path.read_text("utf-8") == report.page(alignment(), describe) and [*tmp_path.iterdir()] == [path]
+    report.write(alignment(), path, subject())
+    assert path.read_text("utf-8") == report.page(alignment(), subject()) and [*tmp_path.iterdir()] == [path]
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(report, "move_into_place", full)
     with pytest.raises(NotWritable, match="report.html: cannot be written .No space"):
-        report.write(alignment(5, 2), path)
+        report.write(alignment(5, 2), path, subject())
     assert [*tmp_path.iterdir()] == [path] and len(path.read_text("utf-8")) > 10_000
 
 
@@ -206,7 +209,7 @@ def test_align_and_predict_write_it(tmp_path):
     (tmp_path / "seeds.csv").write_text("".join(f"l{i},r{i}\n" for i in range(12)))
     sides, run = [str(tmp_path / side) for side in "lr"], str(tmp_path / "run")
     page, again = str(tmp_path / "report.html"), str(tmp_path / "again.html")
-    seeds = ["--seeds", str(tmp_path / "seeds.csv"), "--epochs", "1"]
+    seeds = ["--seeds", str(tmp_path / "seeds.csv")]
     done = CliRunner().invoke(main, ["align", *sides, *seeds, "--out", run, "--report", page])
     assert done.exit_code == 0 and f"Open {page} in a browser" in done.output, done.output
     _, data = parts((tmp_path / "report.html").read_text("utf-8"))
@@ -222,9 +225,11 @@ def test_align_and_predict_write_it(tmp_path):
 
 
 def test_of_an_alignment(tmp_path):
-    made = alignment()
-    Alignment.report(SimpleNamespace(**vars(made), describe=describe), tmp_path / "a.html")
-    assert (tmp_path / "a.html").read_text("utf-8") == report.page(made, describe)
+    made, picture = alignment(), Image.new("RGB", (9, 9), "red")
+    made.graphs = GraphPair(name="a name", n_left=45, num_nodes=92, notes=["a note"])
+    Alignment.report(made, tmp_path / "a.html", picture=lambda side, uri: picture)
+    page = report.page(made, subject(lambda side, uri: {}, "a name", picture=lambda side, uri: picture))
+    assert (tmp_path / "a.html").read_text("utf-8") == page
 
 
 # --- Ids that our tables guard from spreadsheets --------------------------------------------------------------------

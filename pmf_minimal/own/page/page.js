@@ -62,19 +62,19 @@ const steps = (data.thresholds.threshold ?? []).map((_, k) =>
 const keptFrom = steps.findIndex(step => step.precision >= data.asked);
 
 function summary() {
-  document.title = `Alignment report: ${data.name}`;
-  $("name").textContent = data.name;
+  document.title = `Alignment report: ${data.title}`;
+  $("title").textContent = data.title;
   const [left, right] = data.entities, step = steps[keptFrom];
   $("lead").textContent = `${whole(left)} entities of the left graph, ${whole(right)} of the right one. ` + (step
     ? `Matches are kept down to the lowest score from which on at least ${percent(data.asked)} are estimated to be correct.`
     : `No score promises that ${percent(data.asked)} of the matches are correct, so none is kept beside the known pairs.`);
   const tile = (number, what, more) => el("div", {}, el("dt", {}, what), el("dd", {class: "value"}, number), el("dd", {class: "more"}, more));
-  const range = step && `95 % interval ${percent(step.precision_low)} to ${percent(step.precision_high)}`;
+  const range = step && `estimated, 95 % interval ${percent(step.precision_low)} to ${percent(step.precision_high)}`;
   const matched = side => new Set([...known, ...kept].map(i => match[`${side}_uri`][i])).size;
   $("tiles").append(
     tile(whole(kept.length), "new matches kept", `of ${whole(found.length)} found`),
-    tile(step ? percent(step.precision) : "–", "of them correct, estimated", range ?? "not known"),
-    tile(step ? percent(step.recall) : "–", "of the true matches found, estimated", "by the validation pairs"),
+    tile(step ? percent(step.precision) : "–", "of them are correct", range ?? "not known"),
+    tile(step ? percent(step.recall) : "–", "of the true matches are kept", "estimated"),
     tile(whole(known.length), "known pairs", "given before the run"),
     tile(whole(left - matched("left") + right - matched("right")), "entities without a kept match",
       `${whole(left - matched("left"))} left, ${whole(right - matched("right"))} right`));
@@ -92,7 +92,7 @@ const HEIGHT = 240, AXIS = {left: 46, right: 16, top: 10, bottom: 38};
 function curve() {
   const box = $("curve");
   if (!steps.length) {
-    box.append(el("p", {class: "muted"}, "There is no validation pair that got a match: nothing can be said about precision."));
+    box.append(el("p", {class: "muted"}, "No threshold could be tried: nothing can be said about precision."));
     return;
   }
   const slider = el("input", {type: "range", id: "threshold", min: 0, max: steps.length - 1, step: 1});
@@ -189,7 +189,7 @@ function restOn() {
 // --- Review: what a person decides, kept in this browser ------------------------------------------------------------
 
 // The same graphs have one review, whatever was known when they were aligned.
-const SHELF = `pmf-review ${data.name} ${data.entities.join(" ")}`;
+const SHELF = `pmf-review ${data.title} ${data.entities.join(" ")}`;
 const pair = i => `${match.left_uri[i]}\t${match.right_uri[i]}`; // printable: a tab is in none of them
 const verdicts = new Map(); // pair -> accepted, rejected or unsure
 const history = [];
@@ -250,7 +250,8 @@ const DECIDED = {
   open: ["none yet", i => !verdict(i)],
   ...Object.fromEntries(Object.keys(MARKS).map(word => [word, [word, i => verdict(i) === word]])),
 };
-const byScore = () => [...all].sort((a, b) => match.score[b] - match.score[a]);
+const score = i => match.score[i] ?? -Number.MAX_VALUE; // a known pair may have none
+const byScore = () => [...all].sort((a, b) => score(b) - score(a));
 const ORDERS = {
   hard: ["hardest first", () => data.order],
   sure: ["surest first", byScore],
