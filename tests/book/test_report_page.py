@@ -192,8 +192,23 @@ def test_names_that_are_matched_are_marked(browser, shown):
     made = alignment()
     made.matches["right_name"] = [f"anderes {i}x" for i in range(40)]
     near = {"left": {"near": ["entity 7"]}, "right": {"bei": ["anderes 7x"]}}
-    shown(made, subject(lambda side, uri: near[side]))
+    price = {"left": "29.99", "right": "4.99"}
+
+    def describe(side, uri):
+        own_name = made.matches.set_index(f"{side}_uri").loc[uri, f"{side}_name"]
+        return near[side] | {"name": [own_name], "price": [price[side]]}
+
+    shown(made, subject(describe))
     assert texts(browser, "#detail .sides mark") == ["entity 7", "anderes 7x"]
+
+
+def test_what_is_nearly_certain_is_not_called_certain(browser, shown):
+    made = alignment(4, 0)
+    made.matches["probability"] = [1.0, 0.9991, 0.42, 0.0004]
+    shown(made)
+    choose(browser, "order", "sure")
+    measures = browser.evaluate("[...document.querySelectorAll('.measure')].map(e => e.firstChild.textContent)")
+    assert measures == ["100 %", ">99 %", "42 %", "<1 %"]
 
 
 @pytest.mark.parametrize("label", HOSTILE)

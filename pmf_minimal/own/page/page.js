@@ -25,7 +25,9 @@ function svg(tag, more, ...children) {
 
 /** Foreign text: its direction is its own, and does not turn what stands around it. */
 const foreign = (text, more = {}, tag = "bdi") => el(tag, {dir: "auto", ...more}, text);
-const percent = x => x == null ? "–" : `${Math.round(100 * x)} %`;
+const round = x => x < 1 && x >= 0.995 ? ">99" : x > 0 && x < 0.005 ? "<1" : `${Math.round(100 * x)}`;
+const percent = x => x == null ? "–" : `${round(x)} %`;
+const interval = step => `${round(step.precision_low)} to ${percent(step.precision_high)}`;
 const whole = n => Math.round(n).toLocaleString("en-GB");
 const signed = x => x == null ? "–" : x === 0 ? "0" : `${x < 0 ? "−" : "+"}${Math.abs(x).toFixed(2)}`;
 const plain = x => x == null ? "–" : x.toFixed(2).replace("-", "−");
@@ -69,7 +71,7 @@ function summary() {
     ? `Matches are kept down to the lowest score from which on at least ${percent(data.asked)} are estimated to be correct.`
     : `No score promises that ${percent(data.asked)} of the matches are correct, so none is kept beside the known pairs.`);
   const tile = (number, what, more) => el("div", {}, el("dt", {}, what), el("dd", {class: "value"}, number), el("dd", {class: "more"}, more));
-  const range = step && `estimated, 95 % interval ${percent(step.precision_low)} to ${percent(step.precision_high)}`;
+  const range = step && `estimated, 95 % interval ${interval(step)}`;
   const matched = side => new Set([...known, ...kept].map(i => match[`${side}_uri`][i])).size;
   $("tiles").append(
     tile(whole(kept.length), "new matches kept", `of ${whole(found.length)} found`),
@@ -106,7 +108,7 @@ function curve() {
   const show = () => {
     const step = steps[slider.value];
     const words = `From a score of ${plain(step.threshold)} on: ${whole(step.matches)} matches, precision ${percent(step.precision)}`
-      + ` (${percent(step.precision_low)} to ${percent(step.precision_high)}), recall ${percent(step.recall)}.`;
+      + ` (${interval(step)}), recall ${percent(step.recall)}.`;
     output.textContent = words;
     slider.setAttribute("aria-valuetext", words);
     drawing.replaceChildren(drawCurve(Math.max(260, box.clientWidth), step));
@@ -351,7 +353,9 @@ function record(i) {
   return position[i] < data.described ? (blocks[k] ??= read(`details-${k}`))[position[i] % data.block] : null;
 }
 
-const tokens = text => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+// Words; a number with its decimals is one.
+const WORD = /[\p{L}\p{M}\p{N}]+(?:[.,:]\p{N}+)*/gu;
+const tokens = text => text.normalize("NFKD").toLowerCase().match(WORD)?.map(word => word.replace(/\p{M}/gu, "")) ?? [];
 const bigrams = text => new Set(tokens(text).flatMap(word => [...Array(Math.max(1, word.length - 1)).keys()].map(k => word.slice(k, k + 2))));
 
 /** How alike two sets of strings are: twice what they share by what they have. */
@@ -363,7 +367,11 @@ const matched = [["left", "right"], ["right", "left"]].map(([from, to]) => {
   for (const i of all) found.set(name(from, i), (found.get(name(from, i)) ?? new Set()).add(name(to, i)));
   return found;
 });
-const partner = (value, others, side) => others.some(other => matched[side].get(value)?.has(other));
+const own = (value, side) => value === name(["left", "right"][side], current);
+
+/** Whether a value is a name that is matched with one of the others; the names of the match that is shown do not count. */
+const partner = (value, others, side) => others.some(other =>
+  matched[side].get(value)?.has(other) && !(own(value, side) && own(other, 1 - side)));
 
 /** Rows of both sides, the most alike beside each other, what is without counterpart below. Returns [[left, right]]. */
 function pairUp(left, right) {
@@ -386,7 +394,7 @@ function pairUp(left, right) {
 function marked(text, others) {
   const made = el("bdi", {dir: "auto"});
   let end = 0;
-  for (const word of text.matchAll(/[\p{L}\p{M}\p{N}]+/gu)) {
+  for (const word of text.matchAll(WORD)) {
     if (!tokens(word[0]).every(token => others.has(token))) continue;
     made.append(text.slice(end, word.index), el("mark", {}, word[0]));
     end = word.index + word[0].length;
