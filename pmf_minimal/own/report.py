@@ -133,9 +133,9 @@ def _facts(alignment: Alignment, subject: Subject) -> dict:
     columns |= {f"{side}_name": [one_line(name, LETTERS) for name in matches[f"{side}_name"]] for side in SIDES}
     columns["known"] = matches["known"].astype(int).tolist()
     columns["kept"] = matches.index.isin(alignment.kept.index).astype(int).tolist()
-    for column in ("score", "probability", "evidence", "precision"):
-        if column in matches:
-            columns[column] = _numbers(matches[column])
+    columns |= {column: _numbers(matches[column]) for column in ("score", "evidence")}
+    # With all digits: what is nearly certain is not called certain.
+    columns |= {column: _numbers(matches[column], 17) for column in ("probability", "precision") if column in matches}
     return {
         "title": printable(subject.title),
         "entities": subject.sizes,

@@ -214,7 +214,8 @@ function tally() {
   const number = {accepted: 0, rejected: 0, unsure: 0};
   for (const i of all) if (verdict(i)) number[verdict(i)]++;
   $("tally").textContent = Object.entries(number).map(([word, n]) => `${whole(n)} ${word}`).join(" · ");
-  $("save").textContent = `Save seeds.csv (${whole(seeds().length)} pairs)`;
+  const pairs = seeds().length;
+  $("save").textContent = `Save seeds.csv (${whole(pairs)} ${pairs === 1 ? "pair" : "pairs"})`;
   $("kept-here").textContent = remembers ? "This browser keeps your decisions until you clear its data."
     : "This browser does not keep your decisions: save before you close the page.";
 }
