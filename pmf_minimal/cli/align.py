@@ -34,6 +34,7 @@ SIDES = [
         "--device", default="auto", show_default=True, help="Where pictures are looked at: auto, cpu or cuda."
     ),
     click.option("--out", type=FILE, help="Folder for the results [default: a new one below runs/]."),
+    click.option("--report", type=FILE, help="An .html file: a page to look at the matches and to review them."),
 ]
 
 
@@ -52,7 +53,7 @@ def _sides(command):
 )
 @click.option("--start", type=click.Choice(["names", "images"]), help="Find the first matches by this alone.")
 @click.option("--many", is_flag=True, help="Several entities of LEFT may have one counterpart in RIGHT.")
-def align(left, right, features, precision, lenient, device, out, seeds, start, many):
+def align(left, right, features, precision, lenient, device, out, report, seeds, start, many):
     """Align two graphs of your own, with known pairs or without any.
 
     LEFT and RIGHT are each one of these, in UTF-8:
@@ -77,13 +78,13 @@ def align(left, right, features, precision, lenient, device, out, seeds, start, 
       thresholds.csv     precision and recall at each threshold, estimated
       run.json           settings and known pairs, for predict
     """
-    _run(left, right, features, precision, lenient, device, out, seeds, start, many)
+    _run(left, right, features, precision, lenient, device, out, report, seeds, start, many)
 
 
 @click.command()
 @click.argument("run", type=FILE)
 @_sides
-def predict(run, left, right, features, precision, lenient, device, out):
+def predict(run, left, right, features, precision, lenient, device, out, report):
     """Align LEFT and RIGHT with the known pairs and settings of an earlier align (its folder RUN).
 
     The graphs may have grown since; known pairs whose entities are gone are left out, with a note.
@@ -93,10 +94,10 @@ def predict(run, left, right, features, precision, lenient, device, out):
     with user_errors():
         known, settings = read_settings(run)
     asked = settings["precision"] if precision is None else precision
-    _run(left, right, features, asked, lenient, device, out, known, settings["start"], settings["many"])
+    _run(left, right, features, asked, lenient, device, out, report, known, settings["start"], settings["many"])
 
 
-def _run(left, right, features, precision, lenient, device, out, seeds, start, many):
+def _run(left, right, features, precision, lenient, device, out, report, seeds, start, many):
     from pmf_minimal import own
     from pmf_minimal.scale.device import pick_device
 
@@ -105,6 +106,11 @@ def _run(left, right, features, precision, lenient, device, out, seeds, start, m
         pick_device(device)
     except ValueError as error:
         raise InputError(str(error)) from None
+    if report:
+        from pmf_minimal.own.report import check
+
+        with user_errors():
+            check(report)
     with halting(lambda: "nothing is kept; give the same command again."), claimed(out), user_errors():
         both = [own.read_graph(path, lenient) for path in (left, right)]
         for name, *files in features:
@@ -116,7 +122,11 @@ def _run(left, right, features, precision, lenient, device, out, seeds, start, m
         for note in alignment.notes:
             say(f"Note: {note}", err=True)
         alignment.save(out)
+        if report:
+            alignment.report(report, f"{left.name} and {right.name}")
     _tell(alignment, out)
+    if report:
+        say(f"Open {report} in a browser to look at the matches and to review them.")
 
 
 def _tell(alignment, out):

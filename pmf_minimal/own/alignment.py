@@ -10,6 +10,7 @@ import pandas as pd
 
 from pmf_minimal.datasets.folders import new_folder, write_each
 from pmf_minimal.errors import DamagedFile
+from pmf_minimal.own import report
 from pmf_minimal.own.estimates import thresholds
 from pmf_minimal.own.graph import Graph
 from pmf_minimal.own.matcher import Found
@@ -117,6 +118,25 @@ class Alignment:
         place = np.searchsorted(steps["threshold"].to_numpy(), table["score"], side="right")
         table["precision"] = np.array([np.nan, *steps["precision"]])[place]
         return table.sort_values(["known", "probability", "score"], ascending=False, kind="stable", ignore_index=True)
+
+    def report(
+        self, path: str | Path, title: str = "Two graphs of your own", picture: report.Picture | None = None
+    ) -> None:
+        """Write one HTML page to look at the matches and to review them, see :func:`~pmf_minimal.own.report.write`.
+
+        Args:
+            path: ends in .html.
+            title: what the page is called.
+            picture: gives the image file of an entity, called with ``left`` or ``right`` and its id; None: as the graphs say.
+
+        Raises:
+            NotWritable: the page cannot be written there.
+        """
+        images = dict(zip(report.SIDES, (graph.images for graph in self.graphs), strict=True))
+        sizes = tuple(len(graph) for graph in self.graphs)
+        subject = report.Subject(title, sizes, self.notes, self.describe)
+        subject.picture = picture or (lambda side, uri: images[side].get(uri))
+        report.write(self, path, subject)
 
     def save(self, folder: str | Path) -> None:
         """Write into a new folder.

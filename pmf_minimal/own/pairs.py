@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pmf_minimal.datasets import lines
+from pmf_minimal.datasets.escape import spreadsheet
 from pmf_minimal.errors import DuplicateId, EmptyFile, MalformedLine, UnknownId
 from pmf_minimal.own import oaei, rdf
 from pmf_minimal.own.clean import pairs_of
@@ -38,7 +39,8 @@ def read_pairs(path: Path, left: Tables, right: Tables) -> pd.DataFrame:
     """Known pairs from a file.
 
     * ``.csv``, ``.tsv``: two columns. A first line that calls two of them left and right (or source and target, entity1 and
-      entity2, or as in our ``matches.csv``) says which; any other first line is a pair.
+      entity2, or as in our ``matches.csv``) says which; any other first line is a pair. Ids may stand as they do in our own
+      tables, guarded from spreadsheets.
     * ``.tsv`` or ``.csv`` with subject_id and object_id: SSSOM; mappings of another predicate than exact match are left out.
     * ``.nt``, ``.ttl``, ``.nq``, ``.trig``, ``.owl``, ``.jsonld``, also as ``.gz``: owl:sameAs, skos:exactMatch, owl:equivalentClass, owl:equivalentProperty.
     * ``.rdf``, ``.xml``: OAEI's alignment format, cells whose relation is ``=``.
@@ -59,9 +61,8 @@ def read_pairs(path: Path, left: Tables, right: Tables) -> pd.DataFrame:
         stated = [(s, o, str(path)) for s, p, o in rdf.links(path) if p in SAME]
     else:
         stated, notes, links = _read_table(path)
-    if links:
-        known = [tables.entities() for tables in (left, right)]
-        stated = [_turned(*pair, *known) for pair in stated]
+    known = [tables.entities() for tables in (left, right)]
+    stated = [_turned(*pair, *known) for pair in stated] if links else _from_cells(stated, known)
     if not stated:
         told = f" ({'; '.join(notes)})" if notes else ""
         raise EmptyFile(f"{path}: no pair in it{told}; give some, or align without --seeds")
@@ -69,6 +70,14 @@ def read_pairs(path: Path, left: Tables, right: Tables) -> pd.DataFrame:
     pairs.index = pd.Index([pair[2] for pair in stated], name="place")
     pairs.attrs = {"notes": notes, "links": links}
     return pairs
+
+
+def _from_cells(stated: list[tuple[str, str, str]], known: list[dict]) -> list[tuple[str, str, str]]:
+    """The pairs, ids that stand as our own tables write them (:func:`spreadsheet`) turned into those that a graph has."""
+    if all(pair[k] in known[k] for pair in stated for k in (0, 1)):
+        return stated
+    ids = [{spreadsheet(e).strip(): e for e in side} | {e: e for e in side} for side in known]
+    return [(ids[0].get(left, left), ids[1].get(right, right), place) for left, right, place in stated]
 
 
 def _turned(a: str, b: str, place: str, left: dict, right: dict) -> tuple[str, str, str]:

@@ -3,18 +3,14 @@
 Rules of WCAG 2.2, levels A and AA. Whatever the theme brings along, and only that, is listed in THEME.
 """
 
-import importlib.util
-import json
 import re
-from pathlib import Path
 
 import pytest
+from axechecks import COLOURS, FOCUS, LEVELS, TAB, load_axe, violations
 from bookfiles import ROOT, toc_files
 
 PAGES = [*toc_files(), "search", "genindex"]
 WIDE, PHONE = 1440, 390
-COLOURS = {"type": "rule", "values": ["color-contrast"]}
-LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 # Where each page's pictures go: what the continuous integration keeps, for people to look at.
 PICTURES = ROOT / "_build" / "screenshots"
@@ -30,7 +26,6 @@ THEME = {
     "aria-required-children": ("book/references", r"^\.citation-list$"),
 }
 
-AXE = Path(importlib.util.find_spec("axe_playwright_python").submodule_search_locations[0]) / "axe.min.js"
 # A chapter has thousands of coloured words of code and hundreds of formulas, which are what axe takes longest for. One of
 # each kind of word and three formulas stay, the rest becomes plain text.
 THIN_OUT = """(() => {
@@ -48,18 +43,10 @@ STILL = """document.head.append(Object.assign(document.createElement("style"),
 # The theme gives code that scrolls a stop of the tab key some time after the window has got another width.
 STOPS = """[...document.querySelectorAll("pre")].every(box =>
   (box.scrollWidth > box.clientWidth) == (box.tabIndex == 0) || box.scrollHeight > box.clientHeight)"""
-RUN = """axe.run(WHERE, OPTIONS).then(found => found.violations.flatMap(rule => rule.nodes.map(node =>
-  [rule.id, node.target.flat().join(" "), node.html.slice(0, 200), node.failureSummary])))"""
-
-
-def violations(browser, options, where="document"):
-    """Rule, path, HTML and explanation of each violation."""
-    script = RUN.replace("OPTIONS", json.dumps(options | {"resultTypes": ["violations"]})).replace("WHERE", where)
-    return browser.evaluate(script)
 
 
 def prepare(browser):
-    browser.evaluate(f"{AXE.read_text(encoding='utf-8')};0")
+    load_axe(browser)
     browser.evaluate(THIN_OUT)
 
 
@@ -69,14 +56,13 @@ def inspect(browser):
     """
     prepare(browser)
     browser.wait_for(STOPS)
-    everything = {"type": "tag", "values": LEVELS}
-    light = violations(browser, {"runOnly": everything})
+    light = violations(browser, {"runOnly": LEVELS})
     browser.evaluate("document.documentElement.dataset.theme = 'dark'")
     dark = violations(browser, {"runOnly": COLOURS})
     browser.evaluate("document.documentElement.dataset.theme = 'light'")
     browser.resize(PHONE)
     browser.wait_for(STOPS)
-    phone = violations(browser, {"runOnly": everything, "rules": {"color-contrast": {"enabled": False}}})
+    phone = violations(browser, {"runOnly": LEVELS, "rules": {"color-contrast": {"enabled": False}}})
     phone += violations(browser, {"runOnly": COLOURS}, "{exclude: [['article']]}")
     found = {"light": light, "dark": dark, "phone": phone}
     return [[where, *hit] for where, hits in found.items() for hit in hits]
@@ -146,23 +132,6 @@ def test_axe_sees_the_phone(browser, tmp_path):
 
 
 # --- The keyboard ---------------------------------------------------------------------------------------------------
-
-# Of what has the focus: a name for it, whether it is on the screen, and how it differs from the same thing without focus.
-FOCUS = """(() => {
-  const at = document.activeElement, look = e => {
-    const s = getComputedStyle(e);
-    return [s.outlineStyle, s.outlineWidth, s.boxShadow, s.backgroundColor, s.color, s.textDecorationLine].join("|");
-  };
-  if (!at || at === document.body) return null;
-  const box = at.getBoundingClientRect(), style = getComputedStyle(at), focused = look(at);
-  at.blur();
-  const plain = look(at);
-  at.focus({focusVisible: true});
-  return {html: at.outerHTML.slice(0, 120), tag: at.tagName, type: at.type ?? "", label: at.labels?.[0]?.textContent ?? "",
-          shown: box.width > 0 && box.height > 0 && box.bottom > 0 && box.top < innerHeight && style.visibility == "visible",
-          marked: focused != plain || (style.outlineStyle != "none" && style.outlineWidth != "0px")};
-})()"""
-TAB = {"windowsVirtualKeyCode": 9}
 
 
 def test_every_stop_of_the_tab_key_can_be_seen(site, browser):

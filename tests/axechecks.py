@@ -1,0 +1,39 @@
+"""axe-core and the keyboard's focus, for all tests that look at a page in a browser. Rules of WCAG 2.2, levels A and AA."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+AXE = Path(importlib.util.find_spec("axe_playwright_python").submodule_search_locations[0]) / "axe.min.js"
+LEVELS = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+COLOURS = {"type": "rule", "values": ["color-contrast"]}
+RUN = """axe.run(WHERE, OPTIONS).then(found => found.violations.flatMap(rule => rule.nodes.map(node =>
+  [rule.id, node.target.flat().join(" "), node.html.slice(0, 200), node.failureSummary])))"""
+
+# Of what has the focus: a name for it, whether it is on the screen, and how it differs from the same thing without focus.
+FOCUS = """(() => {
+  const at = document.activeElement, look = e => {
+    const s = getComputedStyle(e);
+    return [s.outlineStyle, s.outlineWidth, s.boxShadow, s.backgroundColor, s.color, s.textDecorationLine].join("|");
+  };
+  if (!at || at === document.body) return null;
+  const box = at.getBoundingClientRect(), style = getComputedStyle(at), focused = look(at);
+  at.blur();
+  const plain = look(at);
+  at.focus({focusVisible: true});
+  return {html: at.outerHTML.slice(0, 120), tag: at.tagName, type: at.type ?? "", label: at.labels?.[0]?.textContent ?? "",
+          shown: box.width > 0 && box.height > 0 && box.bottom > 0 && box.top < innerHeight && style.visibility == "visible",
+          marked: focused != plain || (style.outlineStyle != "none" && style.outlineWidth != "0px")};
+})()"""
+TAB = {"windowsVirtualKeyCode": 9}
+
+
+def load_axe(browser):
+    """Into the page that is open."""
+    browser.evaluate(f"{AXE.read_text(encoding='utf-8')};0")
+
+
+def violations(browser, options, where="document"):
+    """Rule, path, HTML and explanation of each violation."""
+    script = RUN.replace("OPTIONS", json.dumps(options | {"resultTypes": ["violations"]})).replace("WHERE", where)
+    return browser.evaluate(script)
