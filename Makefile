@@ -118,7 +118,7 @@ test: setup ## run all tests, the notebooks' stored outputs included
 quick-test: setup ## run what takes no training and no browser: two minutes
 	$(BIN)/python -m pytest tests/unit tests/equations tests/book/test_lint.py -m "not slow" -n 2 --dist loadfile
 
-# `make test` tries the same 700 damaged inputs on every reader each time, about a minute of one core in all (2,000 took three);
+# `make test` tries the same 1,000 damaged inputs on every reader each time, about a minute of one core in all (2,000 take two);
 # an eighth of them where an example is a folder, and a tenth where it is trained with. Here there are more, drawn anew each time.
 EXAMPLES ?= 100000
 .PHONY: fuzz

@@ -128,7 +128,7 @@ def random_doubles(*shape, seed=0):
 
 
 #: So many damaged files for each reader. `make test` tries the same ones each time; `make fuzz` many more, by a random seed.
-EXAMPLES = int(os.environ.get("PMF_EXAMPLES", 700))
+EXAMPLES = int(os.environ.get("PMF_EXAMPLES", 1000))
 SEED = os.environ.get("PMF_SEED")
 #: What one of them may take.
 SECONDS, BYTES = 10, 2**30
