@@ -24,6 +24,8 @@ def nearest(left: csr_array, right: csr_array, k: int, told: str | None = None) 
         k: how many of each row.
         told: what the progress bar says; None shows none.
     """
+    shared = np.unique(left.indices)  # what the left rows lack is in no product
+    left, right = left[:, shared], right[:, shared]
     frequency = np.bincount(left.indices, minlength=left.shape[1]) * np.bincount(right.indices, minlength=left.shape[1])
     order = np.argsort(frequency, kind="stable")
     common = order[np.cumsum(frequency[order].astype(float)) > MAX_PRODUCTS]

@@ -24,10 +24,11 @@ def thresholds(pairs: Pairs, posterior: Posterior) -> pd.DataFrame:
     """One row for each of ``STEPS`` thresholds on the score, the highest first, of all matches but the known ones.
 
     Each known pair is tried as if it were not known, and as if its counterpart did not exist: ``correct`` and ``wrong`` count what their
-    entities get, ``false_matches`` those that get a match without a counterpart. Precision is the mean of two estimates, that of the
-    probabilities, which counts like ``WORTH`` known pairs, and that of the known pairs, in which entities without counterpart have the
-    share that they have among all (if there are ``ENOUGH``). The interval holds with 95 % the share of correct ones
-    among so many matches, if their chance has a beta distribution of that weight.
+    entities get, ``false_matches`` those that get a match without a counterpart. Precision is the mean of two estimates. That of the
+    probabilities counts like ``WORTH`` pairs. That of the known pairs, of which there must be ``ENOUGH``, gives false matches the weight that
+    entities without counterpart have among all; known pairs tell of the others only, and count by the share of those. The interval
+    holds with 95 % the share of correct ones among so many matches, if their chance has a beta distribution; its upper end allows that fewer
+    entities lack a counterpart than it seems.
     """
     known = pairs.known[posterior.pair]
     made = posterior.mutual & ~known & (posterior.probability > 0)
@@ -42,13 +43,15 @@ def thresholds(pairs: Pairs, posterior: Posterior) -> pd.DataFrame:
         t, count = score[last], int((score >= score[last]).sum())
         counts = [int((hit & (tried >= t)).sum()), int((~hit & (tried >= t)).sum()), int((rival >= t).sum())]
         precision, weight = right[count - 1] / count, CAUTIOUS
+        best = precision
         if known.sum() >= ENOUGH:
             share = np.array([1 - posterior.lonely, 1 - posterior.lonely, posterior.lonely]) * counts
-            if share.sum() > 0:
-                trials = sum(counts[:2])
+            if sum(counts[:2]):
+                trials = sum(counts[:2]) * (1 - posterior.lonely)
                 precision = (WORTH * precision + trials * share[0] / share.sum()) / (WORTH + trials)
                 weight += trials
-        low, high = interval(precision, weight, count)
+                best = max(precision, counts[0] / sum(counts[:2]))  # if no entity lacks a counterpart
+        low, high = interval(precision, weight, count)[0], interval(best, weight, count)[1]
         rows.append((t, count, *counts, precision, low, high, right[count - 1] / expected))
     return pd.DataFrame(rows, columns=COLUMNS)
 

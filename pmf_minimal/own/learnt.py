@@ -12,8 +12,8 @@ from pmf_minimal.own.graph import Graph
 from pmf_minimal.own.modalities import Sparse, said
 from pmf_minimal.own.words import vectors, weighted
 
-#: Entities with more links than this are described by none of them.
-MAX_LINKS = 500
+#: Entities with more links than this are described by none of them, and those with more than that lead to nothing beyond.
+MAX_LINKS, MAX_BETWEEN = 500, 30
 #: What words and matches two links away count.
 SECOND = 0.5
 
@@ -35,9 +35,9 @@ def context(graphs: Sequence[Graph]) -> Sparse | None:
 def reach(graph: Graph) -> tuple[csr_array, csr_array]:
     """Sparse ``[n, n]``: those an entity is linked to, and those two links away; entities with very many links reach none."""
     a = graph.neighbours
-    few = diags_array((np.diff(a.indptr) <= MAX_LINKS).astype(np.float32))
-    one = csr_array(few @ a)
-    two = csr_array(one @ one)
+    links = np.diff(a.indptr)
+    one, between = (csr_array(diags_array((links <= most).astype(np.float32)) @ a) for most in (MAX_LINKS, MAX_BETWEEN))
+    two = csr_array(one @ between)
     two.setdiag(0)
     two.eliminate_zeros()
     two.data[:] = 1

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy.sparse import csr_array, hstack
+from scipy.sparse import csr_array, hstack, vstack
 
 #: Letters in a piece of a word.
 SIZES = (2, 3, 4)
@@ -20,6 +20,8 @@ SIZES = (2, 3, 4)
 SHORT = 80
 #: Letters of a word and of a text that are looked at.
 MAX_WORD, MAX_TEXT = 64, 4000
+#: Texts that are taken apart at a time.
+CHUNK = 2**15
 _PRIME = np.uint64(1099511628211)  # of the hash FNV-1a
 _HUMP = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])")
 
@@ -47,9 +49,9 @@ def vectors(left: Sequence[str], right: Sequence[str], pieces: bool = True) -> l
         pieces: by words and pieces of words, each half of the cosine; else by words alone.
     """
     texts = [*left, *right]
-    parts = [_weighted(*_words(texts), len(texts))]
+    parts = [weighted(_counts(texts, _words))]
     if pieces:
-        parts.append(_weighted(*_pieces([text[:SHORT] for text in texts]), len(texts)))
+        parts.append(weighted(_counts([text[:SHORT] for text in texts], _pieces)))
     both = csr_array(hstack(parts, format="csr")) * np.float32(len(parts) ** -0.5)
     return [both[: len(left)], both[len(left) :]]
 
@@ -66,11 +68,17 @@ def weighted(counts: csr_array) -> csr_array:
     return out
 
 
-def _weighted(owner: np.ndarray, code: np.ndarray, n: int) -> csr_array:
-    words, column = np.unique(code, return_inverse=True)
-    counts = csr_array((np.ones(len(code), np.float32), (owner, column)), shape=(n, len(words)))
-    counts.sum_duplicates()
-    return weighted(counts)
+def _counts(texts: Sequence[str], split: Callable) -> csr_array:
+    """How often each text has each word; sparse float32 ``[n, W]``. Some texts at a time, as their parts take much room."""
+    parts = [(start, split(texts[start : start + CHUNK])) for start in range(0, len(texts), CHUNK)]
+    every = np.unique(np.concatenate([np.zeros(0, np.uint64), *(np.unique(code) for _, (_, code) in parts)]))
+    rows = []
+    for start, (owner, code) in parts:
+        column = np.searchsorted(every, code).astype(np.int32)
+        shape = min(CHUNK, len(texts) - start), len(every)
+        rows.append(csr_array((np.ones(len(code), np.float32), (owner.astype(np.int32), column)), shape=shape))
+        rows[-1].sum_duplicates()
+    return csr_array(vstack(rows, format="csr")) if rows else csr_array((0, 0), dtype=np.float32)
 
 
 def _codes(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
