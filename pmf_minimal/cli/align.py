@@ -113,7 +113,10 @@ def _run(left, right, features, precision, lenient, device, out, report, seeds, 
             check(report)
     with halting(lambda: "nothing is kept; give the same command again."), claimed(out), user_errors():
         both = [own.read_graph(path, lenient) for path in (left, right)]
+        names = [name for name, *_ in features]
         for name, *files in features:
+            if names.count(name) > 1 or any(name in side.files for side in both):
+                raise InputError(f"--features {name}: there are two of that name; call one of them otherwise")
             for side, file in zip(both, files, strict=True):
                 side.features = {**side.features, name: own.read_features(Path(file))}
                 side.files[name] = Path(file)

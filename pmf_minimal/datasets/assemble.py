@@ -87,7 +87,8 @@ def assemble(
         printable(label) for side in (left, right) for label in (side.names or [display_name(uri) for uri in side.uris])
     ]
 
-    relation_ends = ends_of_relations(graphs)
+    # Relations count at the head and at the tail alike, as often as they occur.
+    relation_ends = np.stack([edges.ravel(), np.tile(kind, 2)], axis=1)
     attribute_ends = np.unique(np.concatenate([left.attributes, right.attributes + [sizes[0], 0]]), axis=0)
     ends = {"relation": relation_ends, "attribute": attribute_ends.astype(np.int64)}
     graphs.features = {m: torch.from_numpy(bag(e, n, words)) for m, e in ends.items() if len(e)}
@@ -98,36 +99,20 @@ def assemble(
     return graphs
 
 
-def ends_of_relations(graphs: GraphPair) -> np.ndarray:
-    """int64 ``[2 E, 2]``: entity row and relation; they count at the head and at the tail alike, as often as they occur."""
-    return np.stack([graphs.edge_index.cpu().numpy().ravel(), np.tile(graphs.edge_type.cpu().numpy(), 2)], axis=1)
-
-
-def frequent(ends: np.ndarray, words: int) -> np.ndarray:
-    """The numbers of the most frequent words, so many or fewer.
+def bag(ends: np.ndarray, n: int, words: int) -> np.ndarray:
+    """float32 ``[n, words or fewer]``: how often each of the most frequent words stands at each entity.
 
     Args:
         ends: int64 ``[A, 2]``, entity row and word number.
     """
     often = np.bincount(ends[:, 1])
     # Ties in frequency go to the smaller number, so that the columns do not depend on the run.
-    return np.argsort(-often, kind="stable")[: min(words, np.count_nonzero(often))]
-
-
-def bag(ends: np.ndarray, n: int, words: int | np.ndarray) -> np.ndarray:
-    """float32 ``[n, words or fewer]``: how often each of some words stands at each entity.
-
-    Args:
-        ends: int64 ``[A, 2]``, entity row and word number.
-        n: number of entities.
-        words: how many of the most frequent words; or the numbers of the columns' words, -1 for one that nobody has.
-    """
-    columns = words if isinstance(words, np.ndarray) else frequent(ends, words)
-    column = np.full(max(ends[:, 1].max(initial=-1), columns.max(initial=-1)) + 1, -1)
-    column[columns[columns >= 0]] = np.flatnonzero(columns >= 0)
+    frequent = np.argsort(-often, kind="stable")[: min(words, np.count_nonzero(often))]
+    column = np.full(len(often), -1)
+    column[frequent] = np.arange(len(frequent))
     place = column[ends[:, 1]]
-    cells, counts = np.unique(ends[place >= 0, 0] * len(columns) + place[place >= 0], return_counts=True)
-    table = zero_matrix(n, len(columns), "bags of words")
+    cells, counts = np.unique(ends[place >= 0, 0] * len(frequent) + place[place >= 0], return_counts=True)
+    table = zero_matrix(n, len(frequent), "bags of words")
     table.ravel()[cells] = counts
     return table
 

@@ -205,7 +205,7 @@ def _add_text(graphs: GraphPair, path: Path, vectors: Path | None) -> None:
     unknown = next((i for i in names if i not in row), None)
     if unknown is not None:
         raise UnknownId(f"{path}: id {unknown} is in no ent_ids file; is this the file of another data set?")
-    ends, _ = text.bigrams(names, row)
+    ends = text.bigrams(names, row)
     if not len(ends):
         raise DamagedFile(f"{path}: no name has a word of two letters; is this the file of names?")
     graphs.features["char"] = torch.from_numpy(bag(ends, len(row), words=len(ends)))

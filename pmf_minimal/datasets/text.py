@@ -56,8 +56,8 @@ def parse_names(data: bytes, path: Path) -> dict[int, list[str]]:
     return names
 
 
-def bigrams(names: dict[int, list[str]], row: dict[int, int]) -> tuple[np.ndarray, list[str]]:
-    """Pairs of neighbouring letters inside a word: int64 ``[A, 2]``, entity row and number of the pair; and the pairs by number."""
+def bigrams(names: dict[int, list[str]], row: dict[int, int]) -> np.ndarray:
+    """int64 ``[A, 2]``: entity row and bigram number for every pair of neighbouring letters inside a word."""
     number: dict[str, int] = {}
     ends = [
         (row[i], number.setdefault(word[k : k + 2], len(number)))
@@ -66,7 +66,7 @@ def bigrams(names: dict[int, list[str]], row: dict[int, int]) -> tuple[np.ndarra
         for word in words
         for k in range(len(word) - 1)
     ]
-    return np.array(ends, dtype=np.int64).reshape(-1, 2), list(number)
+    return np.array(ends, dtype=np.int64).reshape(-1, 2)
 
 
 def read_vectors(path: Path, words: set[str]) -> dict[str, np.ndarray]:

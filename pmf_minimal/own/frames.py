@@ -50,7 +50,6 @@ def from_frames(
 
     Returns:
         The graphs with all known pairs and no split yet. ``named``, bool ``[N]``: who has a name, and not an id alone.
-        ``words``: modality -> all its words, and int64 ``[A, 2]``, entity and word; bags of words keep the frequent ones.
 
     Raises:
         DataError: and always one of its kinds, as :func:`assemble` says. UnknownId: most pairs name an entity that its graph does
@@ -75,10 +74,8 @@ def from_frames(
         )
     numbers = [{e: i for i, e in enumerate(side.uris)} for side in sides]
     known, remarks = known_pairs(pairs, numbers, name, strict)
-    letters = _letters(names, numbers)
-    features = _features(both, letters[0], numbers, network, progress, device)
+    features = _features(both, _letters(names, numbers), numbers, network, progress, device)
     graphs = assemble(name, *sides, known, list(relations), features)
-    graphs.words = _words(sides, list(kinds), *letters)
     graphs.named = torch.tensor([e in labels for side, labels in zip(sides, names, strict=True) for e in side.uris])
     for note in (*both[0].notes, *both[1].notes, *notes, *remarks, *_poor(graphs, sides, name)):
         graphs.notes.append(printable(note))
@@ -188,19 +185,12 @@ def _check_name(modality) -> None:
         )
 
 
-def _letters(names: list[dict[str, str]], numbers: list[dict[str, int]]) -> tuple[np.ndarray, list[str]]:
+def _letters(names: list[dict[str, str]], numbers: list[dict[str, int]]) -> np.ndarray:
     """What :func:`text.bigrams` says of the names of both graphs."""
     words = {}
     for labels, number, first in zip(names, numbers, (0, len(numbers[0])), strict=True):
         words |= {first + number[e]: label.lower().split() for e, label in labels.items()}
     return text.bigrams(words, {row: row for row in words})
-
-
-def _words(sides: list[Side], kinds: list[str], letters: np.ndarray, pairs: list[str]) -> dict:
-    """What :func:`from_frames` keeps as ``words``."""
-    attributes = np.concatenate([sides[0].attributes, sides[1].attributes + [len(sides[0].uris), 0]])
-    ends = np.unique(attributes, axis=0)
-    return {"attribute": (kinds, torch.from_numpy(ends)), "char": (pairs, torch.from_numpy(letters))}
 
 
 def _features(

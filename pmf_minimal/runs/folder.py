@@ -20,7 +20,6 @@ from pmf_minimal.datasets.files import because
 from pmf_minimal.datasets.folders import write_each
 from pmf_minimal.errors import DamagedFile, DataError, OtherRun
 from pmf_minimal.graphs import GraphPair
-from pmf_minimal.runs import words
 from pmf_minimal.runs.files import read_json, read_table, read_tensors, write_json, write_tensors
 from pmf_minimal.scale.settings import FORMAT, check_format
 
@@ -72,15 +71,10 @@ def write_model(run: Run, folder: Path, **facts) -> None:
     about["graphs"] = fingerprint(run.graphs, image_values=False)
     about["images"] = image_projection(run.graphs).round(5).tolist()
 
-    def write_facts() -> None:
-        # Graphs of one's own change: what is needed to find the same things in them again.
-        described = words.describe(run.graphs, folder) if "words" in run.graphs else {}
-        write_json(folder / "run.json", about | described | known | facts)
-
     write_each(
         lambda: (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", "utf-8"),
         lambda: harmless(run.history).to_csv(folder / "history.csv"),
-        write_facts,
+        lambda: write_json(folder / "run.json", about | known | facts),
         lambda: write_tensors(folder / "model.safetensors", run.model.state_dict()),
     )
 
@@ -139,15 +133,6 @@ def read_settings(folder: Path) -> tuple[PMFConfig, pd.DataFrame]:
     with damage(folder):
         config = PMFConfig.from_json(json.dumps(read_json(folder / "config.json")))
     return config, read_table(folder / "history.csv", index_col="epoch")
-
-
-def read_precision(folder: Path) -> float:
-    """The precision that was asked for when the run was saved; 0.9 for one that was not asked."""
-    with damage(folder):
-        precision = float(read_json(folder / "run.json").get("precision", 0.9))
-        if not 0 <= precision <= 1:
-            raise ValueError(f"precision {precision}")
-    return precision
 
 
 @contextmanager
@@ -214,4 +199,5 @@ def image_projection(graphs: GraphPair) -> np.ndarray:
     """float32 ``[images]``: a fixed random projection of each image's features, to compare them by closeness."""
     if "image" not in graphs.features:
         return np.zeros(0, np.float32)
-    return words.projection(graphs.features["image"][graphs.mask("image")]).numpy()
+    x = graphs.features["image"][graphs.mask("image")].cpu()
+    return (x @ torch.randn(x.shape[1], generator=torch.Generator().manual_seed(0))).numpy()

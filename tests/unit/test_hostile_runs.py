@@ -21,13 +21,11 @@ from hypothesis import strategies as st
 from safetensors.torch import load, save
 from toys import ODD, many, random_pair, tiny, with_blow, with_byte_blow
 
-from pmf_minimal import own
 from pmf_minimal.cli.main import main
 from pmf_minimal.config import PMFConfig
 from pmf_minimal.datasets import archives
 from pmf_minimal.errors import DamagedFile, DataError
 from pmf_minimal.experiments import cache, cards, splits
-from pmf_minimal.runs.changed import load_changed
 from pmf_minimal.runs.checkpoints import Keeper
 from pmf_minimal.runs.run import fit, load_run
 from pmf_minimal.training import Training
@@ -116,38 +114,6 @@ def test_folder_of_a_run(finished, tmp_path):
                 assert run.graphs[split].tolist() == pairs[split]
         if name == "history.csv":
             assert run.config == whole.config
-
-    check()
-
-
-def ring(side, n=14):
-    triples = [(f"{side}{i}", "next", f"{side}{(i + 1) % n}") for i in range(n)]
-    names = {f"{side}{i}": f"name {chr(97 + i)}" for i in range(n)}
-    return own.Tables(pd.DataFrame(triples, columns=["head", "relation", "tail"]), names=names)
-
-
-def test_folder_of_a_run_whose_graphs_have_changed(tmp_path):
-    pairs = [(f"l{i}", f"r{i}") for i in range(12)]
-    graphs = own.from_frames(ring("l"), ring("r"), pairs, progress=False)
-    config = own.settings(graphs, epochs=1, iterative_epochs=0, dim=4)
-    fit(own.split_for_application(graphs, 0, 0.3), config, "cpu", progress=False).save(tmp_path / "run")
-    good = {
-        name: data for name, data in content(tmp_path / "run").items() if name not in ("matches.csv", "metrics.json")
-    }
-    changed = own.from_frames(ring("l"), ring("r", 15), [], progress=False)
-    assert "1 new entities and 2 new triples" in load_changed(tmp_path / "run", changed)[1]
-
-    @functools.partial(many, share=16)
-    @given(blows(good))
-    def check(blow):
-        name, data = blow
-        path = tmp_path / "run" / name
-        path.write_bytes(data)
-        found = refused(lambda: load_changed(tmp_path / "run", changed))
-        path.write_bytes(good[name])
-        if found is not None:
-            run, note = found
-            assert all(torch.isfinite(x).all() for x in run.model.embed().values()) and note
 
     check()
 

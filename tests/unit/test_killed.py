@@ -182,7 +182,6 @@ def test_two_runs_do_not_write_into_one_place(tmp_path):
     commands = {
         tmp_path / "run": ["train", "emoji/fr_en", "--out", tmp_path / "run"],
         tmp_path / "run.": ["align", tmp_path, tmp_path, "--start", "names", "--out", tmp_path / "run."],
-        tmp_path / "old": ["predict", tmp_path, tmp_path, tmp_path, "--out", tmp_path / "old"],
     }
     for out, words in commands.items():
         with folders.exclusive(out.with_name(f"{out.name}.lock"), "x"):

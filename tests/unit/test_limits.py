@@ -424,3 +424,13 @@ def test_more_neighbours_are_asked_for_than_there_are(memory):
             neighbours.rowptr, neighbours.edge_index[1], rows, fanout=2**16, hops=2, generator=torch.Generator()
         )
     assert len(nodes) == graphs.num_nodes
+
+
+def test_features_that_are_given_twice(tmp_path):
+    """The last one would be taken without a word."""
+    (tmp_path / "g").mkdir()
+    (tmp_path / "g" / "triples.csv").write_text("head,relation,tail\na,r,b\n")
+    np.savez(tmp_path / "x.npz", ids=np.array(["a", "b"]), features=np.ones((2, 2)))
+    twice = ["--features", "text", str(tmp_path / "x.npz"), str(tmp_path / "x.npz")] * 2
+    done = CliRunner().invoke(main, ["align", *[str(tmp_path / "g")] * 2, *twice, "--out", str(tmp_path / "o")])
+    assert done.exit_code == 2 and "--features text: there are two of that name" in done.output, done.output

@@ -17,7 +17,6 @@ from pmf_minimal.config import PMFConfig
 from pmf_minimal.datasets import folders
 from pmf_minimal.datasets.synthetic import generate
 from pmf_minimal.errors import DamagedFile, DataError, MissingFile, NotWritable, OtherRun
-from pmf_minimal.own import Alignment
 from pmf_minimal.runs import folder
 from pmf_minimal.runs.run import fit, load_run
 from pmf_minimal.scale.settings import FORMAT
@@ -233,15 +232,14 @@ def rewrite(path, **changes):
 
 @pytest.fixture
 def kept(tmp_path):
-    """Folders of a run, of an alignment and of checkpoints."""
+    """Folders of a run and of checkpoints."""
     run = fit(random_pair(), tiny(epochs=2, **EVIDENCE), "cpu", progress=False, checkpoint=tmp_path / "state")
     run.save(tmp_path / "run")
-    Alignment(run).save(tmp_path / "own")
     return tmp_path
 
 
 def test_every_file_says_its_version(kept):
-    for name in ("run/config.json", "run/metrics.json", "run/run.json", "own/config.json", "own/run.json", "state/state.json"):  # fmt: skip
+    for name in ("run/config.json", "run/metrics.json", "run/run.json", "state/state.json"):  # fmt: skip
         assert json.loads((kept / name).read_text())["format"] == FORMAT
 
 
@@ -260,9 +258,8 @@ def test_figures_of_another_version(kept):
         folder.metrics_table(json.loads(rewrite(path, format=FORMAT + 1, test=None)))
 
 
-@pytest.mark.parametrize("name", ["run", "own"])
-def test_runs_of_another_version(kept, name):
-    graphs, path = random_pair(), kept / name / "run.json"
+def test_runs_of_another_version(kept):
+    graphs, path = random_pair(), kept / "run" / "run.json"
     assert load_run(path.parent, graphs).config.fusion == "evidence"
     for version, says in (
         (FORMAT + 1, NEWER),
