@@ -121,6 +121,10 @@ def _pairs(graphs: list[Graph], by: dict, known: np.ndarray, many: bool, told: C
     row, column = candidates.distinct([*searched, known.T], width)
     possible = ~graphs[0].blank[row] & ~graphs[1].blank[column]
     row, column = row[possible], column[possible]
+    if any(graph.blank.all() for graph in graphs):
+        raise DataError(
+            "all entities of one graph are blank nodes, which no other file could name, so they are never matched; give them IRIs"
+        )
     if not len(row):
         raise DataError("not one pair of entities has anything in common; give known pairs with --seeds")
     key = row * width + column

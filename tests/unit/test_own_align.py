@@ -101,6 +101,33 @@ def test_nothing_to_compare():
         pmf.align(*sides, start="images", progress=False)
 
 
+def test_blank_nodes_alone(tmp_path):
+    for side in "lr":
+        lines = [f'_:{side}{i} <http://www.w3.org/2000/01/rdf-schema#label> "{name}" .' for i, name in enumerate("abc")]
+        (tmp_path / f"{side}.nt").write_text("\n".join(lines) + "\n")
+    with pytest.raises(errors.DataError, match="are blank nodes, .*; give them IRIs"):
+        pmf.align(tmp_path / "l.nt", tmp_path / "r.nt", progress=False)
+
+
+def test_synonym_nodes_in_iris_and_in_labels(tmp_path):
+    """Classes whose names are equal only to a synonym, which is a node of its own, or to the words of an IRI."""
+    label = "<http://www.w3.org/2000/01/rdf-schema#label>"
+    rng = np.random.default_rng(0)
+    name = ["".join(rng.choice(LETTERS, 9)) + " " + "".join(rng.choice(LETTERS, 7)) for _ in range(40)]
+    left = [
+        f"<http://l#{''.join(w.title() for w in n.split())}> a <http://www.w3.org/2002/07/owl#Class> ." for n in name
+    ]
+    right = []
+    for i, n in enumerate(name):
+        right.append(f'<http://r#c{i}> a <http://www.w3.org/2002/07/owl#Class> ; {label} "code {i * 31 % 97}" .')
+        right.append(f'<http://r#c{i}> <http://s/hasSynonym> <http://r#s{i}> . <http://r#s{i}> {label} "{n}" .')
+    (tmp_path / "l.ttl").write_text("\n".join(left))
+    (tmp_path / "r.ttl").write_text("\n".join(right))
+    kept = pmf.align(tmp_path / "l.ttl", tmp_path / "r.ttl", progress=False).kept
+    true = {(f"http://l#{''.join(w.title() for w in n.split())}", f"http://r#c{i}") for i, n in enumerate(name)}
+    assert len(kept) > 30 and set(zip(kept["left_uri"], kept["right_uri"], strict=True)) <= true
+
+
 def test_the_same_twice_and_the_other_way_round():
     sides, truth = world(np.random.default_rng(1), 60, 20, names="typo")
     one, again, back = (pmf.align(*both, progress=False) for both in (sides, sides, sides[::-1]))
