@@ -92,6 +92,11 @@ class Graph:
         kind = table.drop_duplicates("entity", keep="last").set_index("entity")["what"]
         return pd.factorize(kind.reindex(range(len(self))).fillna(""))[0]
 
+    @cached_property
+    def link_orders(self) -> tuple[np.ndarray, np.ndarray]:
+        """Order of ``links`` by head and by tail, int64 ``[E]`` each, so that those of one entity are found at once."""
+        return self.links[:, 0].argsort(kind="stable"), self.links[:, 2].argsort(kind="stable")
+
     def shown(self, i: int) -> str:
         """What people see of an entity."""
         return printable(self.names[i][0] if self.names[i] else display_name(self.ids[i]))
@@ -112,7 +117,9 @@ class Graph:
         for attribute, value in zip(mine["attribute"], mine["value"], strict=True):
             found.setdefault(_last(attribute), []).append(value)
         for out, (mine, other) in ((True, (0, 2)), (False, (2, 0))):
-            for link in self.links[self.links[:, mine] == i][:limit]:
+            order = self.link_orders[mine == 2]
+            start, stop = np.searchsorted(self.links[:, mine], [i, i + 1], sorter=order)
+            for link in self.links[order[start:stop]][:limit]:
                 relation = _last(self.relations[link[1]])
                 found.setdefault(relation if out else f"{relation} of", []).append(self.shown(link[other]))
         return {printable(a): [printable(v) for v in dict.fromkeys(some)][:limit] for a, some in found.items() if some}
