@@ -46,7 +46,7 @@ def thresholds(pairs: Pairs, posterior: Posterior) -> pd.DataFrame:
         best = precision
         if known.sum() >= ENOUGH:
             share = np.array([1 - posterior.lonely, 1 - posterior.lonely, posterior.lonely]) * counts
-            if sum(counts[:2]):
+            if share[:2].sum():  # known pairs tell nothing where all entities lack a counterpart
                 trials = sum(counts[:2]) * (1 - posterior.lonely)
                 precision = (WORTH * precision + trials * share[0] / share.sum()) / (WORTH + trials)
                 weight += trials

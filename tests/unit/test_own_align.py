@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ import pmf_minimal as pmf
 from pmf_minimal import errors, own
 from pmf_minimal.cli.main import main
 from pmf_minimal.own import candidates, estimates, mixture, posterior, words
+from pmf_minimal.own.estimates import thresholds
 from pmf_minimal.own.learnt import Kinds, Numbers
 from pmf_minimal.own.modalities import Digits
 
@@ -470,3 +472,15 @@ def test_no_worse_than_a_baseline(name):
     kept = kept[kept["left_uri"].isin(truth["left"]) | kept["right_uri"].isin(truth["right"])]
     right_ones = len(true & set(zip(kept["left_uri"], kept["right_uri"], strict=True)))
     assert 2 * right_ones / (len(true) + len(kept)) >= BASELINES[name]
+
+
+def test_estimates_where_every_entity_seems_to_lack_its_counterpart():
+    """Then the known pairs have no weight, and the probabilities alone say how precise the matches are."""
+    pair = np.arange(40)
+    posterior = SimpleNamespace(
+        pair=pair, mutual=pair >= 0, probability=np.full(40, 0.9), score=pair / 40, tried_pair=pair,
+        tried=np.full(40, 5.0), tried_rival=np.full(40, -np.inf), lonely=1.0,
+    )  # fmt: skip
+    table = thresholds(SimpleNamespace(known=pair < 35), posterior)
+    assert len(table) == 5 and np.allclose(table["precision"], 0.9)
+    assert (table["precision_low"] <= 0.9).all() and (table["precision_high"] >= 0.9).all()
