@@ -78,6 +78,7 @@ def align(left, right, features, precision, lenient, device, out, report, seeds,
       thresholds.csv     precision and recall at each threshold, estimated
       run.json           settings and known pairs, for predict
     """
+    _check(report)
     _run(left, right, features, precision, lenient, device, out, report, seeds, start, many)
 
 
@@ -91,10 +92,20 @@ def predict(run, left, right, features, precision, lenient, device, out, report)
     """
     from pmf_minimal.own import read_settings
 
+    _check(report)
     with user_errors():
         known, settings = read_settings(run)
     asked = settings["precision"] if precision is None else precision
     _run(left, right, features, asked, lenient, device, out, report, known, settings["start"], settings["many"])
+
+
+def _check(report):
+    """Whatever is wrong with the place of the page is said before the work."""
+    if report:
+        from pmf_minimal.own.report import check
+
+        with user_errors():
+            check(report)
 
 
 def _run(left, right, features, precision, lenient, device, out, report, seeds, start, many):
@@ -106,11 +117,6 @@ def _run(left, right, features, precision, lenient, device, out, report, seeds, 
         pick_device(device)
     except ValueError as error:
         raise InputError(str(error)) from None
-    if report:
-        from pmf_minimal.own.report import check
-
-        with user_errors():
-            check(report)
     with halting(lambda: "nothing is kept; give the same command again."), claimed(out), user_errors():
         both = [own.read_graph(path, lenient) for path in (left, right)]
         names = [name for name, *_ in features]

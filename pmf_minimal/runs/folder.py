@@ -149,7 +149,8 @@ def damage(folder: Path) -> Iterator[None]:
 
 def check_width(config: PMFConfig, state: dict[str, Tensor], folder: Path) -> None:
     """Refuse settings of a larger model than the weights are of, before memory is taken for it; a DamagedFile."""
-    if not any(config.dim in x.shape for x in state.values()):
+    learnt = any(name.startswith("_encoders.") and x.is_floating_point() for name, x in state.items())
+    if learnt and not any(config.dim in x.shape for x in state.values()):
         path = folder / "model.safetensors"
         raise DamagedFile(f"{path}: not the weights of this model, whose dim is {config.dim}; make the folder again")
 

@@ -185,7 +185,7 @@ def test_in_a_browser_without_a_network(site, browser, page):
                .map(e => e.closest('mjx-container').querySelector('mjx-assistive-mml').textContent)"""
     assert browser.evaluate(wrong) == [], "formulas with a mistake"
 
-    on_the_map = 2 * len(BOXES) if page.removeprefix("notebooks/").removesuffix(".html") in BOXES else 0
+    on_the_map = len(BOXES) if page.removeprefix("notebooks/").removesuffix(".html") in BOXES else 0
     for width in WIDTHS:
         assert not too_wide(browser, width), width
         texts = browser.evaluate(TEXTS)
