@@ -18,6 +18,24 @@ import pipeline_map
 
 ROOT = Path(__file__).resolve().parents[2]
 
+# Old name of a page -> its name since release 0.2, so that links of the first release still lead to the chapter.
+MOVED = {
+    "notebooks/17_own_graphs": "notebooks/18_own_graphs",
+    "notebooks/18_speed": "notebooks/19_speed",
+    "notebooks/19_beyond": "notebooks/17_beyond",
+}
+REDIRECT = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>This page has moved</title>
+<link rel="canonical" href="{page}">
+<meta http-equiv="refresh" content="0; url={page}">
+</head>
+<body><p>This chapter has another number now: <a href="{page}">go to it</a>.</p></body>
+</html>
+"""
+
 
 def mathjax_folder():
     """The `es5` folder of the MathJax that requirements.txt installs as plain files (package django-static-mathjax)."""
@@ -69,7 +87,17 @@ def build(notebooks, folder):
     command += ["-W", "-n", "--keep-going"]  # a warning is an error, a dead reference too; show all before stopping
     # Sphinx finds the extension beside this file, and documents the package that this Python imports.
     path = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return subprocess.run(command, cwd=out.parent, env=os.environ | {"PYTHONPATH": path}).returncode
+    code = subprocess.run(command, cwd=out.parent, env=os.environ | {"PYTHONPATH": path}).returncode
+    if code == 0:
+        redirect(out / "html")
+    return code
+
+
+def redirect(site):
+    """Leave a page at each old address that leads to the new one."""
+    for old, new in MOVED.items():
+        # Both lie in one folder, so the name alone is the address, from file:// too.
+        (site / f"{old}.html").write_text(REDIRECT.format(page=f"{Path(new).name}.html"), encoding="utf-8")
 
 
 def main():

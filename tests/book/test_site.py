@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from bookfiles import CONFIG, REPOSITORY, ROOT, toc_files
-from build_site import mathjax_folder
+from build_site import MOVED, mathjax_folder
 from pagechecks import broken_links, jumps, parse, too_wide, without_alt_text
 from pipeline_map import BOXES
 from recomputed import FIGURES
@@ -35,6 +35,15 @@ def test_builds_without_warnings(built):
 def test_every_page_is_there(site):
     assert [page for page in PAGES if not (site / page).exists()] == []
     assert (site / "index.html").exists()
+
+
+def test_old_addresses_lead_to_the_new_pages(site):
+    assert MOVED
+    for old, new in MOVED.items():
+        page = parse(site / f"{old}.html")
+        leads = page.select_one("meta[http-equiv=refresh]")["content"].removeprefix("0; url=")
+        assert (site / f"{old}.html").parent / leads == site / f"{new}.html" and (site / f"{new}.html").exists()
+        assert page.select_one("body a")["href"] == leads
 
 
 def test_nothing_is_loaded_from_outside(site):
