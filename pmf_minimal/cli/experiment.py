@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import click
@@ -18,7 +19,7 @@ from pmf_minimal.cli.say import InputError, say
 @click.argument("cards", nargs=-1, metavar="[CARD]...")
 @click.option("--more", is_flag=True, help="Also the data sets that a card marks as taking long, from --root.")
 @click.option(
-    "--tune", is_flag=True, help="Run the grid of settings by which a card's were chosen, on validation pairs."
+    "--tune", is_flag=True, help="Choose the learning rate of each variant first, by validation pairs of other data."
 )
 @click.option(
     "--cache",
@@ -53,11 +54,15 @@ def experiment(cards, more, tune, cache, jobs, dask, root, device, out, store):
         with claimed(out) if out is not None else nullcontext():
             for name, card, grid in plans:
                 say(f"{card['title']}: {len(grid)} runs")
-                table, epochs = runner.run(grid, cache, jobs=jobs, dask=dask, root=root, device=device)
+                compute = partial(runner.run, cache=cache, jobs=jobs, dask=dask, root=root, device=device)
+                if tune:
+                    tables[f"{Path(name).stem}.tuning.csv"] = _tune(name, card, grid, compute, store)
+                    continue
+                table, epochs = compute(grid)
                 tables |= {f"{Path(name).stem}.csv": table, f"{Path(name).stem}.history.csv": epochs}
-                differ += _tuning(card, table) if tune else _results(name, card, table, compare=not store)
+                differ += _results(name, card, table, compare=not store)
                 if store:
-                    _book().write(name, table, epochs, tune)
+                    _book().write(name, table, epochs)
             if out is not None:
                 _write(out, tables)
     if differ:
@@ -81,7 +86,13 @@ def _plans(cards: tuple[str, ...], more: bool, tune: bool, store: bool) -> list[
     plans = []
     for name in names:
         card = book.read(name)
-        plans.append((name, card, book.tuning_cells(card) if tune else book.cells(card, more)))
+        if tune and "tuning" not in card:
+            raise InputError(f"{name}: this card has no `tuning`; leave out --tune")
+        if not tune and (waiting := book.untuned(card, more)):
+            raise InputError(
+                f"{name}: no rate is chosen yet for {', '.join(waiting[:3])}; run it with --tune --store first"
+            )
+        plans.append((name, card, book.tuning_cells(card, more) if tune else book.cells(card, more)))
         if store:
             book.check_store(name, None if tune else {cell.dataset for cell in plans[-1][2]})
     return plans
@@ -108,13 +119,24 @@ def _results(name: str, card: dict, table, compare: bool) -> int:
     return len(odd)
 
 
-def _tuning(card: dict, table) -> int:
-    """Say which settings suit which variant; returns 0, for there is nothing to differ from."""
-    found = _book().tuned(card, table)
-    say(found.round(3).to_string())
-    for variant in found.index[found["edge"]]:
-        say(f"  {variant}: the best is at an edge of the grid; extend it")
-    return 0
+def _tune(name: str, card: dict, grid: list, compute, store: bool):
+    """Choose the rates of a card, with further ones while the best is the first or the last; the runs."""
+    from pmf_minimal.experiments import tuning
+
+    book = _book()
+    while True:
+        table, _ = compute(grid)
+        if store:
+            book.write_tuning(name, table)
+        further = tuning.extension(card, book.configs(card), table)
+        if not further:
+            break
+        say(
+            f"  {len(further)} further runs: the best rate of {len({c.variant for c in further})} variants is an edge of its grid"
+        )
+        grid = grid + further
+    say(tuning.chosen(table).round(3).to_string())
+    return table
 
 
 def _write(out: Path, tables: dict) -> None:

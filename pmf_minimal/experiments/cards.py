@@ -8,14 +8,13 @@ the table of the runs beside it, ``NAME.csv``. This module reads cards and makes
 from __future__ import annotations
 
 from collections.abc import Collection
-from itertools import product as combinations
 from pathlib import Path
 
 from pmf_minimal.baselines.registry import find
 from pmf_minimal.config import PRESETS, PMFConfig
 from pmf_minimal.datasets.files import product
 from pmf_minimal.errors import DataError
-from pmf_minimal.experiments import measures
+from pmf_minimal.experiments import measures, tuning
 from pmf_minimal.experiments.judging import differences, disagreements, judge, summary
 from pmf_minimal.experiments.reading import read_file
 from pmf_minimal.experiments.runner import RunSpec, is_synthetic
@@ -26,15 +25,15 @@ from pmf_minimal.experiments.tables import (
     overview,
     results,
     runs,
-    tuned,
     tuning_runs,
     verdicts,
     write,
+    write_tuning,
 )
 
 __all__ = [
-    "CARDS", "cells", "check_store", "differences", "disagreements", "history", "judge", "names", "overview", "read", "results", "runs",
-    "summary", "tuned", "tuning_cells", "tuning_runs", "verdicts", "write",
+    "CARDS", "cells", "check_store", "configs", "differences", "disagreements", "history", "judge", "names", "overview", "read", "results",
+    "runs", "summary", "tuning_cells", "tuning_runs", "untuned", "verdicts", "write", "write_tuning",
 ]  # fmt: skip
 
 MOST_RUNS = 100_000
@@ -57,6 +56,8 @@ def read(card: str | Path) -> dict:
         raise DataError(f"{card}: no such card; the book has {', '.join(names())}")
     content = read_file(path)
     try:
+        if "tuning" in content:
+            content["rates"] = tuning.rates(path)
         _check(content)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
@@ -75,36 +76,42 @@ def cells(card: dict, more: bool = False) -> list[RunSpec]:
     """
     readings = {name: _tuples(changes) for name, changes in card.get("readings", {}).items()}
     return [
-        RunSpec(dataset, variant, config.replace(seed=seed), card.get("splits", {}).get(dataset), readings)
+        RunSpec(
+            dataset, variant, _tuned(card, variant, dataset, config.replace(seed=seed)), _split(card, dataset), readings
+        )
         for dataset in card["datasets"] + (card.get("more_datasets", []) if more else [])
-        for variant, config in _configs(card).items()
+        for variant, config in configs(card).items()
         for seed in range(card["seeds"])
         if is_synthetic(dataset) or config.scorer != "oracle"
     ]
 
 
-def tuning_cells(card: dict) -> list[RunSpec]:
-    """The grid of a card's tuning: every variant with every combination of settings that may suit it.
+def _split(card: dict, dataset: str) -> str | None:
+    return card.get("splits", {}).get(dataset)
 
-    Raises:
-        DataError: the card has no tuning, or a setting is none.
-    """
+
+def _tuned(card: dict, variant: str, dataset: str, config: PMFConfig) -> PMFConfig:
+    """The configuration with the rate that the card's tuning chose; until it has run, with the first rate of its grid."""
     if "tuning" not in card:
-        raise DataError(f"{card['title']}: this card has no tuning")
-    tuning = card["tuning"]
-    return [
-        RunSpec(
-            dataset, variant, _replace(config, "tuning > grid", dict(zip(tuning["grid"], values, strict=True)), seed)
-        )
-        for dataset in tuning["datasets"]
-        for variant, config in _configs(card).items()
-        for values in combinations(*tuning["grid"].values())
-        for seed in range(tuning["seeds"])
-    ]
+        return config
+    return config.replace(lr=card["rates"].get((variant, tuning.family(dataset)), card["tuning"]["lr"][0]))
 
 
-def _configs(card: dict) -> dict[str, PMFConfig]:
-    """Variant -> its configuration."""
+def tuning_cells(card: dict, more: bool = False) -> list[RunSpec]:
+    """The runs by which the rates of a card are chosen, before any grid is extended; see :mod:`tuning`."""
+    return tuning.cells(card, configs(card), more)
+
+
+def untuned(card: dict, more: bool = False) -> list[str]:
+    """Variants that no rate has been chosen for yet, each with the family of data sets."""
+    if "tuning" not in card:
+        return []
+    wanted = dict.fromkeys((cell.variant, tuning.family(cell.dataset)) for cell in cells(card, more))
+    return [f"{variant} on {family}" for variant, family in wanted if (variant, family) not in card["rates"]]
+
+
+def configs(card: dict) -> dict[str, PMFConfig]:
+    """Variant -> its configuration, before a rate is chosen for it."""
     base = _replace(PRESETS[card["preset"]], "settings", card["settings"])
     return {name: _replace(base, f"variants > {name}", changes) for name, changes in card["variants"].items()}
 
@@ -130,15 +137,11 @@ def _tuples(settings: dict) -> dict:
 def _check(card: dict) -> None:
     """All that the form alone does not tell: how many runs there are, settings, and what the rules speak of."""
     _check_number("the card", card["datasets"] + card.get("more_datasets", []), card["variants"], range(card["seeds"]))
-    if "tuning" in card:
-        tuning = card["tuning"]
-        lists = [tuning["datasets"], card["variants"], range(tuning["seeds"]), *tuning["grid"].values()]
-        _check_number("tuning", *lists)
     grid = cells(card, more=True)
     for name, changes in card.get("readings", {}).items():
         _replace(PRESETS[card["preset"]], f"readings > {name}", changes)
     if "tuning" in card:
-        tuning_cells(card)
+        _check_tuning(card)
     datasets = card["datasets"] + card.get("more_datasets", [])
     for dataset in card.get("splits", {}):
         if dataset not in datasets:
@@ -154,8 +157,23 @@ def _check(card: dict) -> None:
             place = f"claims > {number} > rule"
             for name in set(rule.get("datasets", [])) - set(datasets):
                 raise DataError(f"{place}: the card has no data set {name!r}")
-            for side in measures.sides(rule):
+            for side in [*measures.sides(rule), *measures.sides(rule.get("given", rule))]:
                 _check_side(place, side, {cell.variant for cell in grid}, card["variants"], known)
+
+
+def _check_tuning(card: dict) -> None:
+    """Refuse a tuning that would choose nothing, or on what is reported."""
+    if tuning.number_of_runs(card) > MOST_RUNS:
+        raise DataError(f"tuning: {tuning.number_of_runs(card):,} runs, and at most {MOST_RUNS:,} are made")
+    if card["seeds"] > tuning.FIRST_SEED:
+        raise DataError(f"seeds: random seeds from {tuning.FIRST_SEED} on are for tuning; leave some out")
+    for name, changes in {"settings": card["settings"], **card["variants"]}.items():
+        if "lr" in changes:
+            raise DataError(f"{name}: the rate is chosen by `tuning`; leave out lr")
+    tried = {tuning.family(dataset) for dataset in card["tuning"]["datasets"]}
+    for dataset in card["datasets"] + card.get("more_datasets", []):
+        if tuning.family(dataset) not in tried:
+            raise DataError(f"tuning > datasets: none of them is of the family of {dataset}")
 
 
 def _check_number(place: str, *lists: Collection) -> None:

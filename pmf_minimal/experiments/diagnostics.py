@@ -44,6 +44,7 @@ def train_and_measure(
         observer.relevance = {m: w.cpu() for m, w in run.model.relevance.items()}
     measures = observer.measure(run.model)
     measures["best epoch"] = run.best_epoch
+    measures["steps"], measures["steps, kept"] = sum(observer.steps), sum(observer.steps[: run.best_epoch])
     measures["valid MRR"] = run.history.get("valid MRR", pd.Series(dtype=float)).max()
     for (embedding, _), row in run.evaluate().iterrows():
         for metric, value in row.items():
@@ -74,6 +75,7 @@ class Observer:
     Attributes:
         history: one dict per epoch: thresholds, frozen shares, figures on validation pairs, added pairs and how many of those
             that can be judged are right; where the truth is known, precision and recall of what is frozen.
+        steps: gradient steps of each epoch.
     """
 
     def __init__(self, graphs: GraphPair):
@@ -82,11 +84,12 @@ class Observer:
         for i, j in ((0, 1), (1, 0)):
             self.counterpart[graphs.pairs[:, i]] = graphs.pairs[:, j]
         self.since: dict[str, Tensor] = {}
-        self.seeds = 0
+        self.seeds, self.steps, self.optimiser = 0, [], None
 
     def __call__(self, training: Training) -> None:
         keep = ("threshold", "frozen", "valid", "added", "loss joint")
         row = {k: v for k, v in training.history[-1].items() if k == "epoch" or k.startswith(keep)}
+        self._count_steps(training)
         train = training.probation.train.cpu()
         self.added = len(train) - len(training.graphs.train)
         if "added" in row and len(train) > self.seeds:
@@ -103,6 +106,13 @@ class Observer:
             if m in graphs.get("faults", {}):
                 row |= self._judge(graphs, m, off)
         self.history.append({k: round(v, 6) for k, v in row.items()})
+
+    def _count_steps(self, training: Training) -> None:
+        """The steps of this epoch, by the schedule's counter, which begins anew with each optimiser."""
+        if training.optimiser is not self.optimiser:
+            self.optimiser, self.counted = training.optimiser, 0
+        self.steps.append(training.schedule.last_epoch - self.counted)
+        self.counted = training.schedule.last_epoch
 
     def _judge(self, graphs: GraphPair, m: str, frozen: Tensor) -> dict[str, float]:
         """Precision and recall of freezing, among those who have the feature and a counterpart."""

@@ -102,15 +102,20 @@ def judge(table: pd.DataFrame, claim: dict) -> tuple[str, pd.DataFrame]:
     Every comparison on every data set is a paired t-test over the repeats; p-values are corrected after Holm for all comparisons of
     the claim. A comparison is *for* the claim if it is significant in the claimed direction, *against* it if it is
     significant in the other, else *open*. ``same`` is for if two one-sided tests put the difference within the margin, and
-    against if the 95 % interval lies outside it.
+    against if the 95 % interval lies outside it. A comparison with a ``given`` counts only where that other comparison came out in its
+    own direction (its raw interval is above zero); elsewhere it is *moot*: which of two parts matters more says nothing where neither
+    matters.
+
+    Data sets made from the same graphs are one *world*, see :func:`by_world`: their comparisons are not independent.
 
     Args:
         table: runs.
         claim: one of a card's claims.
 
     Returns:
-        ``supported`` (all comparisons are for it), ``not supported`` (none is), else ``partly``; and one row per comparison and data
-        set: difference, its 95 % interval, corrected p and outcome.
+        ``supported``: in every world every comparison is for the claim. ``contradicted``: some are against it and none is for it.
+        ``not testable here``: there is nothing to compare. Else ``mixed``. And one row per comparison and data set: difference, its 95 %
+        interval, corrected p, outcome and world.
     """
     out = pd.DataFrame(_comparisons(table, claim))
     if out.empty:
@@ -122,9 +127,38 @@ def judge(table: pd.DataFrame, claim: dict) -> tuple[str, pd.DataFrame]:
     out.loc[small & (~directed | (out["mean"] > 0)), "outcome"] = "for"
     outside = (out["low"] > margin) | (out["high"] < -margin)  # never where there is no margin
     out.loc[outside | (directed & small & (out["mean"] < 0)), "outcome"] = "against"
-    favour = out["outcome"] == "for"
-    verdict = "supported" if favour.all() else "partly" if favour.any() else "not supported"
-    return verdict, out.drop(columns="margin")
+    out.loc[~out["counts"], "outcome"] = "moot"
+    out["world"] = out["dataset"].map(world)
+    found = set(by_world(out)["outcome"]) - {"moot"}
+    if found == {"for"}:
+        verdict = "supported"
+    else:
+        verdict = "contradicted" if "against" in found and not found & {"for", "both"} else "mixed"
+    return verdict, out.drop(columns=["margin", "counts"])
+
+
+def world(dataset: str) -> str:
+    """The graphs behind a data set: all emoji pairs share the English graph, and faults leave a graph as it is."""
+    return dataset.partition("/")[0]
+
+
+def by_world(rows: pd.DataFrame) -> pd.DataFrame:
+    """What :func:`judge` found, one row per comparison and world.
+
+    Returns:
+        Columns comparison, world, datasets (how many), mean (of the differences over its data sets), least and most (of them), and
+        outcome: ``for`` where at least one data set is for the claim and none against, ``against`` likewise, ``both`` where there are
+        both, else ``open``, or ``moot`` where no data set counts.
+    """
+    out = []
+    for (comparison, name), some in rows.groupby(["comparison", "world"], sort=False):
+        kinds = set(some["outcome"])
+        favour, against = "for" in kinds, "against" in kinds
+        outcome = "both" if favour and against else "for" if favour else "against" if against else None
+        outcome = outcome or ("moot" if kinds == {"moot"} else "open")
+        means = {"mean": some["mean"].mean(), "least": some["mean"].min(), "most": some["mean"].max()}
+        out.append({"comparison": comparison, "world": name, "datasets": len(some), **means, "outcome": outcome})
+    return pd.DataFrame(out)
 
 
 def _comparisons(table: pd.DataFrame, claim: dict) -> list[dict]:
@@ -135,12 +169,16 @@ def _comparisons(table: pd.DataFrame, claim: dict) -> list[dict]:
         margin = rule.get("within", MARGIN) if "same" in rule else None
         chosen = table[table["dataset"].isin(rule["datasets"])] if "datasets" in rule else table
         text = f"{first} = {second} ± {margin}" if margin else f"{first} > {second}"
+        given = _differences(chosen, rule["given"]["more"], rule["given"]["less"]) if "given" in rule else {}
         for dataset, d in _differences(chosen, first, second).items():
             if len(d) >= 3:
+                counts = dataset not in given or _mean_difference(given[dataset])["low"] > 0
                 found = _mean_difference(d)
                 p = _p_same(d, margin) if margin else found["p"]
                 found = {k: found[k] for k in ("mean", "low", "high", "n")}
-                rows.append({"comparison": text, "dataset": dataset, "margin": margin, **found, "p": p})
+                rows.append(
+                    {"comparison": text, "dataset": dataset, "margin": margin, **found, "p": p, "counts": counts}
+                )
     return rows
 
 

@@ -20,7 +20,7 @@ def known(modalities: Iterable[str], readings: Iterable[str] = ()) -> set[str]:
         modalities: those that the runs use.
         readings: names of the ways in which a trained model is read, see :class:`runner.RunSpec`.
     """
-    names = {*METRICS, "best epoch", "valid MRR", "seconds"}
+    names = {*METRICS, "best epoch", "steps", "steps, kept", "valid MRR", "seconds"}
     names |= {"added", "precision added", "precision added, worst", "precision added, last"}
     names |= {f"Hits@1, {step}" for step in STEPS}
     for m in modalities:

@@ -27,10 +27,12 @@ _NAME = {"type": "string", "minLength": 1}
 _NAMES = {"type": "array", "items": _NAME, "uniqueItems": True}
 _SETTINGS = {"type": "object"}
 _SIDE = {"type": ["string", "number"]}
+_GIVEN = {"type": "object", "required": ["more", "less"], "additionalProperties": False}
+_GIVEN |= {"properties": {"more": _SIDE, "less": _SIDE}}
 _LARGER = {
     "required": ["more", "less"],
     "additionalProperties": False,
-    "properties": {"more": _SIDE, "less": _SIDE, "datasets": _NAMES},
+    "properties": {"more": _SIDE, "less": _SIDE, "given": _GIVEN, "datasets": _NAMES},
 }
 _EQUAL = {
     "required": ["same"],
@@ -46,7 +48,7 @@ _CLAIM = {
     "additionalProperties": False,
     "required": ["claim", "says", "rule"],
     "properties": {
-        "claim": {"type": "integer", "minimum": 1, "maximum": 11},
+        "claim": {"type": "integer", "minimum": 0, "maximum": 11},
         "says": {"type": "string"},
         "paper": {"type": "string"},
         "rule": {"type": "array", "minItems": 1, "items": {"type": "object", "oneOf": [_LARGER, _EQUAL]}},
@@ -61,11 +63,21 @@ _READING = {
 _TUNING = {
     "type": "object",
     "additionalProperties": False,
-    "required": ["grid", "datasets", "seeds"],
+    "required": ["lr", "datasets", "seeds"],
     "properties": {
-        "grid": _SETTINGS | {"minProperties": 1, "additionalProperties": {"type": "array", "minItems": 2}},
+        "lr": {"type": "array", "items": {"type": "number", "exclusiveMinimum": 0}, "minItems": 4, "uniqueItems": True},
         "datasets": _NAMES | {"minItems": 1},
         "seeds": {"type": "integer", "minimum": 1, "maximum": MOST_SEEDS},
+    },
+}
+_DECLARED = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["commit", "date"],
+    "properties": {
+        "commit": {"type": "string", "pattern": "^[0-9a-f]{7,40}$"},
+        "date": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d$"},
+        "note": {"type": "string"},
     },
 }
 SCHEMA = {
@@ -85,6 +97,8 @@ SCHEMA = {
         "variants": {"type": "object", "additionalProperties": _SETTINGS, "minProperties": 1},
         "readings": {"type": "object", "additionalProperties": _READING},
         "tuning": _TUNING,
+        "reading": {"enum": ["paper", "released"]},
+        "declared": _DECLARED,
         "measure": _NAME,
         "history": _NAMES,
         "claims": {"type": "array", "items": _CLAIM},
@@ -92,7 +106,7 @@ SCHEMA = {
     },
     # A verdict needs repeats.
     "if": {"properties": {"claims": {"minItems": 1}}},
-    "then": {"properties": {"seeds": {"minimum": 5}}},
+    "then": {"properties": {"seeds": {"minimum": 3}}},
 }
 
 

@@ -20,7 +20,7 @@ from pmf_minimal.baselines.registry import find
 from pmf_minimal.config import PMFConfig
 from pmf_minimal.datasets.extras import extra
 from pmf_minimal.datasets.folders import exclusive
-from pmf_minimal.errors import DataError
+from pmf_minimal.errors import DataError, Diverged
 from pmf_minimal.experiments import cache as files
 from pmf_minimal.experiments.diagnostics import train_and_measure
 from pmf_minimal.experiments.fingerprints import data_fingerprint, fingerprint, graphs_of, machine
@@ -43,6 +43,7 @@ class RunSpec:
         config: every setting, with the random seed.
         split: file below the root that says which pairs are for training; None for a split drawn by the random seed.
         readings: name -> changed settings; the trained model is read again by each, for example with other candidates.
+        may_diverge: whether a run that diverges counts as one that finds nothing on validation pairs; for the choice of a rate.
     """
 
     dataset: str
@@ -50,6 +51,7 @@ class RunSpec:
     config: PMFConfig
     split: str | None = None
     readings: dict[str, dict] = field(default_factory=dict)
+    may_diverge: bool = False
 
     def __str__(self) -> str:
         return f"{self.dataset}, {self.variant}, random seed {self.config.seed}"
@@ -225,8 +227,13 @@ def run_cell(cell: RunSpec, root: Path | None = None, device: str = "cpu") -> di
     # What else the processor does must not count.
     clock = time.process_time if pick_device(device).type == "cpu" else time.perf_counter
     begun = clock()
-    with _one_thread():
-        measures, history = train_and_measure(graphs, cell.config, device, cell.readings)
+    try:
+        with _one_thread():
+            measures, history = train_and_measure(graphs, cell.config, device, cell.readings)
+    except Diverged:
+        if not cell.may_diverge:
+            raise
+        measures, history = {"valid MRR": 0.0}, []
     seconds = clock() - begun
     return {
         "measures": measures,

@@ -9,8 +9,8 @@ import pandas as pd
 
 from pmf_minimal.datasets.extras import extra
 from pmf_minimal.errors import DataError
-from pmf_minimal.experiments import measures
-from pmf_minimal.experiments.judging import judge, summary
+from pmf_minimal.experiments import measures, tuning
+from pmf_minimal.experiments.judging import by_world, judge, summary
 from pmf_minimal.experiments.reading import read_file
 from pmf_minimal.runs.files import move_into_place
 
@@ -32,8 +32,8 @@ def history(card: str) -> pd.DataFrame:
 
 
 def tuning_runs(card: str) -> pd.DataFrame:
-    """The stored tuning of a card of the book, where it keeps any: variant, settings of the grid, validation MRR."""
-    return pd.read_csv(CARDS / f"{card}.tuning.csv")
+    """The stored tuning of a card of the book, where it keeps any: data set, variant, random seed, rate, validation MRR."""
+    return pd.read_csv(tuning.file_of(CARDS / f"{card}.yaml"))
 
 
 def overview(rows: pd.DataFrame) -> pd.DataFrame:
@@ -54,28 +54,6 @@ def verdicts(card: dict, table: pd.DataFrame) -> list[tuple[dict, str, pd.DataFr
     return [(claim, *judge(table, claim)) for claim in card["claims"]]
 
 
-def tuned(card: dict, table: pd.DataFrame) -> pd.DataFrame:
-    """What the tuning of a card says.
-
-    Args:
-        card: one with ``tuning``.
-        table: the runs of its tuning.
-
-    Returns:
-        A row per variant: mean validation MRR of each combination of settings, from first to last; ``best``, the combination with
-        the highest; ``edge``, whether that is the end of the grid, which should then be extended.
-    """
-    fields = [f"config.{field}" for field in card["tuning"]["grid"]]
-    mean = table.groupby(["variant", *fields], sort=False)["valid MRR"].mean().unstack(fields)
-    mean = mean.reindex(index=card["variants"])
-    mean.columns = mean.columns.to_flat_index()
-    ends = [set(values[:1] + values[-1:]) for values in card["tuning"]["grid"].values()]
-    best = mean.idxmax(axis=1)
-    points = best.map(lambda value: value if isinstance(value, tuple) else (value,))
-    edge = points.map(lambda point: any(value in end for value, end in zip(point, ends, strict=True)))
-    return mean.assign(best=best, edge=edge)
-
-
 def results(card: dict, table: pd.DataFrame) -> dict:
     """What a card says about its runs: who computed, how long, the measure of every cell, every verdict."""
     measure = card.get("measure", "Hits@1")
@@ -86,6 +64,8 @@ def results(card: dict, table: pd.DataFrame) -> dict:
         "hours of one core": round(float(table["seconds"].sum()) / 3600, 2),
         "machines": sorted(table["machine"].dropna().unique().tolist()),
         "versions": sorted(table["versions"].dropna().unique().tolist()),
+        **({"gradient steps": _steps(table)} if "steps" in table else {}),
+        **({"rates": _rates(card)} if "tuning" in card else {}),
         measure: [
             {
                 "dataset": r["dataset"],
@@ -99,19 +79,50 @@ def results(card: dict, table: pd.DataFrame) -> dict:
             {
                 "claim": claim["claim"],
                 "verdict": verdict,
-                **{k: int((rows["outcome"] == k).sum()) if len(rows) else 0 for k in ("for", "against", "open")},
+                **{
+                    k: int((rows["outcome"] == k).sum()) if len(rows) else 0 for k in ("for", "against", "open", "moot")
+                },
+                "worlds": by_world(rows).round(4).to_dict("records") if len(rows) else [],
             }
             for claim, verdict, rows in verdicts(card, table)
         ],
     }
 
 
+def _steps(table: pd.DataFrame) -> list[dict]:
+    """The gradient steps that the runs on each data set made, and those up to the epoch that was kept."""
+    groups = table.groupby("dataset", sort=False)
+    return [
+        {"dataset": name, "made": [int(d["steps"].min()), int(d["steps"].max())],
+         "kept": [int(d["steps, kept"].min()), int(d["steps, kept"].max())]}
+        for name, d in groups
+    ]  # fmt: skip
+
+
+def _rates(card: dict) -> list[dict]:
+    """The rates that tuning chose."""
+    return [{"variant": v, "family": f, "lr": lr} for (v, f), lr in card["rates"].items()]
+
+
 def _rounded(value: float) -> float | None:
     return None if np.isnan(value) else round(float(value), 4)
 
 
-def write(card: str, table: pd.DataFrame, epochs: pd.DataFrame, tuning: bool = False) -> None:
-    """Store the runs of a card of the book beside it, and its results in it; or the runs of its tuning.
+def write_tuning(card: str, table: pd.DataFrame) -> None:
+    """Store the runs that chose a card's rates beside it; stored runs of other families of data sets stay."""
+    file = tuning.file_of(CARDS / f"{card}.yaml")
+    columns = ["dataset", "variant", "config.lr", "seed", "valid MRR", "best epoch", "seconds", "machine", "versions"]
+    table = _four_digits(table.reindex(columns=columns))
+    if file.exists():
+        old = pd.read_csv(file)
+        table = pd.concat(
+            [old[~old["dataset"].map(tuning.family).isin(set(table["dataset"].map(tuning.family)))], table]
+        )
+    _replace(file, table.to_csv(index=False))
+
+
+def write(card: str, table: pd.DataFrame, epochs: pd.DataFrame) -> None:
+    """Store the runs of a card of the book beside it, and its results in it.
 
     Raises:
         DataError: the stored runs have data sets that these lack, which would be lost.
@@ -119,11 +130,6 @@ def write(card: str, table: pd.DataFrame, epochs: pd.DataFrame, tuning: bool = F
     path = CARDS / f"{card}.yaml"
     content = read_file(path)
     table = _four_digits(table)
-    if tuning:
-        fields = [f"config.{field}" for field in content["tuning"]["grid"]]
-        columns = ["dataset", "variant", *fields, "seed", "valid MRR", "best epoch", "seconds", "machine", "versions"]
-        _replace(CARDS / f"{card}.tuning.csv", table[columns].to_csv(index=False))
-        return
     check_store(card, set(table["dataset"]))
     head = path.read_text(encoding="utf-8").partition(RESULTS)[0].rstrip("\n") + "\n"
     _replace(CARDS / f"{card}.csv", table.to_csv(index=False))
@@ -131,6 +137,7 @@ def write(card: str, table: pd.DataFrame, epochs: pd.DataFrame, tuning: bool = F
         columns = ["dataset", "variant", "seed", "epoch", *content["history"]]
         epochs = epochs.reindex(columns=columns).dropna(subset=content["history"], how="all")
         _replace(CARDS / f"{card}.history.csv", epochs.round(4).to_csv(index=False))
+    content["rates"] = tuning.rates(path)
     found = yaml.safe_dump({"results": results(content, runs(card))}, sort_keys=False, allow_unicode=True, width=120)
     _replace(path, head + RESULTS + found)
 
