@@ -137,7 +137,8 @@ def write(card: str, table: pd.DataFrame, epochs: pd.DataFrame) -> None:
         columns = ["dataset", "variant", "seed", "epoch", *content["history"]]
         epochs = epochs.reindex(columns=columns).dropna(subset=content["history"], how="all")
         _replace(CARDS / f"{card}.history.csv", epochs.round(4).to_csv(index=False))
-    content["rates"] = tuning.rates(path)
+    if "tuning" in content:
+        content["rates"] = tuning.rates(path)
     found = yaml.safe_dump({"results": results(content, runs(card))}, sort_keys=False, allow_unicode=True, width=120)
     _replace(path, head + RESULTS + found)
 

@@ -215,11 +215,11 @@ def rule(**sides):
         ({"settings": {"modalities": 5}}, "settings: modalities"),
         ({"variants": {"a": {"seed": 3}, "b": {}}}, "variants > a: no seed here"),
         ({"variants": {"a": {"model": "nope"}, "b": {}}}, "variants > a: model='nope'"),
-        ({"seeds": 4}, "seeds: 4 is less than the minimum of 5"),
+        ({"seeds": 2}, "seeds: 2 is less than the minimum of 3"),
         ({"seeds": 10**9}, "seeds"),
         (
-            {"tuning": {"grid": {"lr": [0.1, "x"]}, "datasets": ["synthetic/clean"], "seeds": 2}},
-            "tuning > grid: lr='x'",
+            {"variants": {"b": {}}, "tuning": {"lr": [0.1, 0.2, 0.3, "x"], "datasets": ["synthetic/clean"], "seeds": 2}},
+            "tuning > lr > 3",
         ),
     ],
 )
