@@ -115,7 +115,7 @@ def judge(table: pd.DataFrame, claim: dict) -> tuple[str, pd.DataFrame]:
     Returns:
         ``supported``: in every world every comparison is for the claim. ``contradicted``: some are against it and none is for it.
         ``not testable here``: there is nothing to compare. Else ``mixed``. And one row per comparison and data set: difference, its 95 %
-        interval, corrected p, outcome and world.
+        interval, corrected p and outcome.
     """
     out = pd.DataFrame(_comparisons(table, claim))
     if out.empty:
@@ -128,7 +128,6 @@ def judge(table: pd.DataFrame, claim: dict) -> tuple[str, pd.DataFrame]:
     outside = (out["low"] > margin) | (out["high"] < -margin)  # never where there is no margin
     out.loc[outside | (directed & small & (out["mean"] < 0)), "outcome"] = "against"
     out.loc[~out["counts"], "outcome"] = "moot"
-    out["world"] = out["dataset"].map(world)
     found = set(by_world(out)["outcome"]) - {"moot"}
     if found == {"for"}:
         verdict = "supported"
@@ -151,7 +150,7 @@ def by_world(rows: pd.DataFrame) -> pd.DataFrame:
         both, else ``open``, or ``moot`` where no data set counts.
     """
     out = []
-    for (comparison, name), some in rows.groupby(["comparison", "world"], sort=False):
+    for (comparison, name), some in rows.groupby(["comparison", rows["dataset"].map(world)], sort=False):
         kinds = set(some["outcome"])
         favour, against = "for" in kinds, "against" in kinds
         outcome = "both" if favour and against else "for" if favour else "against" if against else None

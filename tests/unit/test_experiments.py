@@ -5,8 +5,10 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -16,7 +18,7 @@ from click.testing import CliRunner
 from pmf_minimal.cli.main import main
 from pmf_minimal.config import PRESETS
 from pmf_minimal.datasets import folders, load
-from pmf_minimal.errors import DataError, DataWarning
+from pmf_minimal.errors import DataError, DataWarning, Diverged
 from pmf_minimal.experiments import cache, cards, fingerprints, runner, splits
 from pmf_minimal.experiments.runner import RunSpec
 from pmf_minimal.runs import code as run_code
@@ -247,7 +249,7 @@ def test_command_line_names_the_mistake(tmp_path, no_runs):
         (["--out", "FILE"], "FILE: is there already"),
         (["--out", "FILE/below"], "no folder can be made there"),
         (["--store"], "only the runs of the book's own cards can be stored"),
-        (["--tune"], "this card has no tuning"),
+        (["--tune"], "this card has no `tuning`"),
         (["FOLDER/card.yaml"], "card: two of the cards have this name"),
         (["shipped_split", "--root", "FOLDER"], "no such folder; openea/en_fr_v1 is expected there"),
         (["no_such_card"], "no such card"),
@@ -370,15 +372,37 @@ def test_bad_splits_are_named(tmp_path, text, words):
     assert words in str(error.value)
 
 
-def test_tuning_from_the_command_line(tmp_path):
-    tuning = {"grid": {"lr": [0.001, 0.01, 0.1]}, "datasets": ["synthetic/clean"], "seeds": 1}
+def test_tuning_from_the_command_line(tmp_path, monkeypatch):
+    """Four rates, and further ones until the best is neither the smallest nor the largest."""
+    tuning = {"lr": [0.001, 0.01, 0.1, 1.0], "datasets": ["synthetic/foreign"], "seeds": 2}
     short = CARD | {"settings": {"dim": 4, "epochs": 2, "evaluate_every": 1, "scoring": "off"}, "tuning": tuning}
     short |= {"variants": {"a": {}}, "claims": []}
+    refused = command(tmp_path, card=short)
+    assert refused.exit_code == 2 and "no rate is chosen yet for a on synthetic" in refused.output
+
+    def run(cells, cache, **_):  # the best rate is near 1, the largest of the card's
+        rows = [
+            {"dataset": c.dataset, "variant": c.variant, "seed": c.config.seed, "config.lr": c.config.lr}
+            | {"valid MRR": 1 / (1 + abs(np.log10(c.config.lr) - 0.1))}
+            for c in cells
+        ]
+        return pd.DataFrame(rows), pd.DataFrame()
+
+    monkeypatch.setattr(runner, "run", run)
     result = command(tmp_path, "--tune", "--out", str(tmp_path / "out"), card=short)
     assert result.exit_code == 0, result.output
-    table = pd.read_csv(tmp_path / "out" / "card.csv")
-    assert table["config.lr"].tolist() == [0.001, 0.01, 0.1] and table["valid MRR"].notna().all()
-    assert "best" in result.output
+    table = pd.read_csv(tmp_path / "out" / "card.tuning.csv")
+    assert table["config.lr"].tolist() == [0.001, 0.001, 0.01, 0.01, 0.1, 0.1, 1.0, 1.0, 10.0, 10.0]
+    assert set(table["seed"]) == {100, 101} and "2 further runs" in result.output
+
+
+def test_a_rate_that_diverges_finds_nothing():
+    """In a tuning it counts as 0; in a run that is reported it is an error."""
+    (cell,) = [c for c in cards.cells(cards.read("times")) if (c.dataset, c.variant) == ("synthetic/clean", "EVA")][:1]
+    wild = replace(cell, config=cell.config.replace(lr=1e9, epochs=4, dim=4))
+    assert runner.run_cell(replace(wild, may_diverge=True))["measures"] == {"valid MRR": 0.0}
+    with pytest.raises(Diverged):
+        runner.run_cell(wild)
 
 
 def test_a_stored_run_comes_out_again(tmp_path):
@@ -386,7 +410,7 @@ def test_a_stored_run_comes_out_again(tmp_path):
     for name in cards.names():
         card = cards.read(name)
         # Minutes, no runs to compare with, and data that are not ours to pass on.
-        if name in ("long_training", "recommended", "surface_text", "shipped_split"):
+        if name in ("long_training", "recommended", "surface_text", "shipped_split") or cards.untuned(card):
             continue
         first = cards.cells(card)[0].variant
         runs = cards.runs(name).query("dataset in @card['datasets'] and variant == @first and seed == 0")
