@@ -19,9 +19,10 @@ from pathlib import Path
 import nbformat
 import papermill
 import yaml
+from nbclient.exceptions import CellTimeoutError
 from papermill.exceptions import PapermillExecutionError
 
-CELL_TIMEOUT = 600  # seconds; a cell that takes longer has hung
+CELL_TIMEOUT = 3600  # seconds; a cell that takes longer has hung, even on a machine that is busy with other things
 
 # What a committed notebook says about its kernel: the language, but not the machine that ran it last.
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -124,7 +125,7 @@ def main():
             print(f"running {path}", flush=True)
             execute(path, path if args.in_place else args.to / path.name, parameters)
             print(f"        {time.monotonic() - start:.0f} s", flush=True)
-    except PapermillExecutionError as error:
+    except (PapermillExecutionError, CellTimeoutError) as error:
         print(f"{path} failed:\n{error}", file=sys.stderr)
         return 1
     return 0

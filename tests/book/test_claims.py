@@ -28,6 +28,14 @@ def test_the_first_round_stands_beside_the_second():
     assert first_round()[3] == "not supported" and first_round()[1] == "partly"
 
 
+def test_the_authors_own_code_is_on_the_page_as_it_is_stored():
+    text = page()
+    for row in pd.read_csv(cards.CARDS.parent / "stored" / "authors_code.csv").itertuples():
+        assert f"| {row.freezing} | {row.direction} | {row[4]:.4f} |" in text
+    gaps = pd.read_csv(cards.CARDS.parent / "stored" / "authors_code.csv").groupby("freezing")["Hits@1"].mean()
+    assert 0.065 < gaps["off"] - gaps["on"] < 0.075 and "costs it seven points" in text
+
+
 def test_every_card_counts():
     assert {name for entries in verdicts().values() for name, _, _ in entries} == {
         name for name in cards.names() if cards.read(name)["claims"] and "results" in cards.read(name)
