@@ -33,7 +33,7 @@ def active(relevance: Tensor) -> Tensor:
 
     Eq. (6)  FREEZE(e_i^m) = 0 (stop gradient) if w_i^m = 0, else 1
 
-    From scores float ``[N]`` of one modality: bool ``[N]``, F of Eq. (5). Before the first scoring F is True everywhere.
+    From scores float ``[N]`` of one modality: bool ``[N]``, F of Eq. (5). Before the first scoring nothing is frozen.
     """
     return relevance > 0
 

@@ -23,6 +23,7 @@ def text(name):
 
 
 README, MAKEFILE, CITE = text("README.md"), text("Makefile"), text("book/cite.md")
+RUNNING = text("book/running.md")
 PROJECT = tomllib.loads(text("pyproject.toml"))["project"]
 
 # --- The address ----------------------------------------------------------------------------------------------------
@@ -82,7 +83,7 @@ def recipes(makefile):
 
 
 def test_commands_without_make_are_those_of_make():
-    block = re.search(r"```powershell\n(.*?)```", README, re.DOTALL)[1].splitlines()
+    block = re.search(r"```powershell\n(.*?)```", RUNNING, re.DOTALL)[1].splitlines()
     commands = [line for line in block if line.startswith("python ")]
     assert len(commands) == 5 and set(commands) <= recipes(MAKEFILE)
     for name, value in re.findall(r"\$env:(\w+) = (\w+)", "\n".join(block)):

@@ -14,13 +14,14 @@ EXAMPLES = dict(re.findall(r"\(extend-([\w-]+)\)=\n.*?```python\n(.*?)```", PAGE
 CHECKS = {
     "modality": 'assert set(run.embeddings()) >= {"size of name", "joint"} and "frozen size of name" in run.history',
     "loss": 'assert run.history["loss pull"].notna().all() and type(run.model).__name__ == "Pulled"',
+    "freezing": 'assert pmf.PRESETS["paper"].replace(freezing="slow") and run.model.freezing is FREEZING["slow"]',
     "matcher": 'assert run.matches()["left"].is_unique and 0 < len(run.matches()) < len(run.graphs.test)',
     "system": 'assert "loss joint" in run.history and "loss image" not in run.history',
     "data-set": 'assert run.graphs.name == "mine/rings" and run.graphs.num_nodes == 120 and len(run.matches())',
 }
 
 
-def test_five():
+def test_six():
     assert set(EXAMPLES) == set(CHECKS)
 
 
