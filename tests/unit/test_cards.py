@@ -41,7 +41,7 @@ STORED = [name for name in cards.names() if (cards.CARDS / f"{name}.csv").exists
 
 def test_what_has_no_runs():
     """The choice of the preset, whose runs were not kept, and cards whose rules are written and whose runs are still to come."""
-    waiting = {name for name in cards.names() if "tuning" in cards.read(name)}
+    waiting = {name for name in cards.names() if "reading" in cards.read(name)}
     assert set(cards.names()) - set(STORED) - waiting == {"recommended"}
     assert "results" not in cards.read("recommended")
 
