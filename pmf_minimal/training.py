@@ -20,7 +20,7 @@ from pmf_minimal.scale.schedules import SCHEDULES
 
 
 class Training:
-    """The state of a run between two epochs; :meth:`step` trains for one epoch, which takes many gradient steps."""
+    """The state of a run between two epochs; :meth:`run_epoch` trains for one epoch, which takes many gradient steps."""
 
     def __init__(self, graphs: GraphPair, config: PMFConfig):
         self.graphs, self.config = graphs, config
@@ -40,7 +40,7 @@ class Training:
         self.total_epochs = config.epochs + config.iterative_epochs
         self._rebuild(0)
 
-    def step(self) -> bool:
+    def run_epoch(self) -> bool:
         """Train for one epoch; True if it ended with a validation."""
         config, self.epoch = self.config, self.epoch + 1
         # One for each epoch: a run that is taken up again here draws the same batches.

@@ -179,7 +179,7 @@ def film():
         # only emoji have pictures, and each has a name of its own
         own = {graphs.entity_names[i]: w[i].item() for i in range(n) if has[i]}
         epochs[epoch] = {"threshold δ": delta, "frozen share": frozen} | own
-        training.step()
+        training.run_epoch()
     return TRAINED, lambda position: epochs[int(position)]
 
 

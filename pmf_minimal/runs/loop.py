@@ -77,7 +77,7 @@ def _epochs(training, bar: tqdm, callback: Callable | None, keeper: checkpoints.
     """The training after all its epochs; smaller batches if the first one does not fit into memory."""
     while training.epoch < training.total_epochs and not training.stopped:
         try:
-            validated = training.step()
+            validated = training.run_epoch()
         except torch.OutOfMemoryError:
             if training.epoch > 1 or training.config.batch_size < 4:
                 raise

@@ -307,7 +307,7 @@ def test_a_halted_training_goes_on(name, tmp_path):
     whole = fit(graphs, config, "cpu", progress=False)
     half = Training(graphs, config if name == "pmf" else find(name).resolve_config(config))
     for _ in range(6):
-        half.step()
+        half.run_epoch()
     checkpoints.Keeper(tmp_path, half.config, half.graphs).write(half)
     rest = fit(graphs, config, "cpu", progress=False, checkpoint=tmp_path)
     for key, value in whole.model.state_dict().items():

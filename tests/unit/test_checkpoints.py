@@ -30,7 +30,7 @@ def interrupt(config, folder, epochs, graphs=None):
     """Train for some epochs, then save and forget everything else."""
     training = Training((graphs or random_pair()).split(0), config)
     while len(training.history) < epochs:
-        training.step()
+        training.run_epoch()
     checkpoints.Keeper(folder, config, training.graphs).write(training)
 
 
@@ -94,7 +94,7 @@ def test_files_of_somebody_else_stay(tmp_path):
 
 
 def test_no_place_for_checkpoints_is_said_before_training(tmp_path, monkeypatch):
-    monkeypatch.setattr(Training, "step", lambda self: pytest.fail("trained"))
+    monkeypatch.setattr(Training, "run_epoch", lambda self: pytest.fail("trained"))
     (tmp_path / "file").touch()
     for place, reason in ((tmp_path / "file", "exists"), (tmp_path / "file" / "below", "Not a directory")):
         with pytest.raises(NotWritable, match=f"{place}: no place for checkpoints .*{reason}.*name another folder"):

@@ -177,7 +177,7 @@ def test_a_run_that_diverges_leaves_no_results(run, root, tmp_path):
 
 
 def test_what_can_be_refused_is_refused_before_training(run, root, tmp_path, monkeypatch):
-    monkeypatch.setattr("pmf_minimal.training.Training.step", lambda self: pytest.fail("trained"))
+    monkeypatch.setattr("pmf_minimal.training.Training.run_epoch", lambda self: pytest.fail("trained"))
     result = train(run, root, tmp_path / "out", "--set", "matching=approximate")
     ends_in_one_sentence(result, "matching=approximate looks for large dot products")
     (tmp_path / "file").touch()

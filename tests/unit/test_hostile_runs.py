@@ -121,7 +121,7 @@ def test_folder_of_a_run(finished, tmp_path):
 def test_state_of_a_run(tmp_path):
     graphs, config = random_pair(12).split(0), tiny(epochs=3)
     training = Training(graphs, config)
-    training.step()
+    training.run_epoch()
     keeper = Keeper(tmp_path, config, graphs)
     keeper.write(training)
     good = content(tmp_path)

@@ -212,7 +212,7 @@ def test_greedy_among_candidates_by_hand():
     ],
 )
 def test_what_no_matcher_can_do_is_said_before_training(monkeypatch, changes, says):
-    monkeypatch.setattr(Training, "step", lambda self: pytest.fail("trained"))
+    monkeypatch.setattr(Training, "run_epoch", lambda self: pytest.fail("trained"))
     monkeypatch.setattr(memory, "free_bytes", lambda device="cpu": 20 * 10.0**2)
     with pytest.raises(DataError, match=says):
         fit(random_pair(), tiny(**changes), "cpu", progress=False)

@@ -156,7 +156,7 @@ def test_iterative_learning_goes_on_from_the_best_state(monkeypatch):
     changes = dict(epochs=30, lr=0.5, patience=3, evaluate_every=1, scoring="off", iterative_epochs=4)
     training = Training(random_pair().split(0), tiny(**changes))
     while training.epoch < 30:
-        training.step()
+        training.run_epoch()
     assert len(training.history) < 30 and training.best_epoch < training.history[-1]["epoch"]
     best = {k: v.clone() for k, v in training.best.items()}
     assert not all(torch.equal(v, best[k]) for k, v in training.model.state_dict().items())
@@ -167,7 +167,7 @@ def test_iterative_learning_goes_on_from_the_best_state(monkeypatch):
         begin(*arguments)
 
     monkeypatch.setattr(training.model, "begin_epoch", watch)
-    training.step()
+    training.run_epoch()
     assert training.history[-1]["epoch"] == 31 and all(torch.equal(v, best[k]) for k, v in seen[0].items())
 
 
@@ -231,7 +231,7 @@ def test_rate_does_not_rise_when_seeds_are_added():
     changes = dict(iterative_epochs=12, iterative_every=2, probation=1, batch_size=12, warmup=0.0, evaluate_every=100)
     training = Training(random_pair().split(0), tiny(**changes))
     while training.epoch < 18:
-        training.step()
+        training.run_epoch()
     history = pd.DataFrame(training.history).set_index("epoch")
     assert history["added"].sum() > 0
     assert (history["lr"][7:].diff().dropna() <= 0).all()
@@ -242,7 +242,7 @@ def test_a_rate_over_epochs_lives_as_long_as_they_do():
     changes = dict(iterative_epochs=12, iterative_every=2, probation=1, batch_size=12, warmup=0.0, evaluate_every=100)
     training = Training(random_pair().split(0), tiny(schedule="epochs", **changes))
     while training.epoch < 18:
-        training.step()
+        training.run_epoch()
     history = pd.DataFrame(training.history).set_index("epoch")
     assert history["added"].sum() > 0
     lr = history["lr"] / training.config.lr
