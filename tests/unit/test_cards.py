@@ -97,7 +97,7 @@ def test_rules_stood_before_the_runs(name):
     then, now = yaml.safe_load(done.stdout), yaml.safe_load((cards.CARDS / f"{name}.yaml").read_text(encoding="utf-8"))
     assert "results" not in then
     for part in ("claims", "variants", "settings", "datasets", "seeds", "tuning"):
-        assert then[part] == now[part], part
+        assert then.get(part) == now.get(part), part
 
 
 def test_a_rate_is_chosen_for_each_variant_and_family(tmp_path):
