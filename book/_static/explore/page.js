@@ -207,6 +207,7 @@ addEventListener("DOMContentLoaded", () => {
         const cell = cells[e], cold = result.frozen[e], kind = kindOf(e), weight = result.counts[3][e];
         cell.replaceChildren(picture(source(e), cold ? "ex-cold" : ""), h("span", {class: "ex-weight"}, h("span", {style: `width:${weight * 100}%`})));
         cell.classList.toggle("ex-bad", result.bad[e]);
+        cell.classList.toggle("ex-iced", cold);
         cell.setAttribute("aria-pressed", e === state.show);
         cell.tabIndex = e === state.show ? 0 : -1;
         cell.title = name(e);
@@ -214,7 +215,7 @@ addEventListener("DOMContentLoaded", () => {
       }
     }
     hint.replaceChildren(...swapping === null
-      ? [h("span", {class: "ex-key ex-key-wrong"}), "wrong match", h("span", {class: "ex-key ex-key-bad"}), "bad picture", h("span", {class: "ex-key ex-key-weight"}), "how much it counts"]
+      ? [h("span", {class: "ex-key ex-key-wrong"}), "wrong match", h("span", {class: "ex-key ex-key-bad"}), "bad picture", h("span", {class: "ex-key ex-key-iced"}), "frozen", h("span", {class: "ex-key ex-key-weight"}), "how much it counts"]
       : [h("b", {}, `Choose the ${side(swapping)} emoji to swap with. `), h("button", {class: "ex-quiet", onclick: () => { swapping = null; show(); }}, "Cancel")]);
     grid.classList.toggle("ex-swapping", swapping !== null);
   }
