@@ -21,11 +21,15 @@ class ConfidentPairs(Probation):
 
     anew = True
 
+    def learn_reliability(self, model: EntityAligner) -> None:
+        """Learn from the validation pairs how far to rely on each modality."""
+        model.calibrate()
+
     @torch.no_grad()
     def collect(self, model: EntityAligner) -> dict[str, float]:
         """As :meth:`Probation.collect`, with ``valid precision``, the estimate."""
         graphs, known = self.graphs, self.graphs.valid
-        model.calibrate()
+        self.learn_reliability(model)
         joint = model.embed()["joint"]
         free = torch.ones(graphs.num_nodes, dtype=torch.bool, device=joint.device)
         free[graphs.train.ravel()] = False
