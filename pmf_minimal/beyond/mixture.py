@@ -80,12 +80,11 @@ class Mixture(PMF):
         return GivenEncoder(self.graphs.num_nodes) if modality == NEIGHBOURS else super().encoder(modality)
 
     def use(self, pairs: Tensor) -> None:
-        """Propagate from these pairs, int64 ``[P, 2]``, from now on."""
+        """Propagate from these pairs, int64 ``[P, 2]``, from the next :meth:`encode` on."""
         partner = self.encoders[NEIGHBOURS].partner
         left, right = pairs.to(partner.device).T
         partner.fill_(-1)
         partner[left], partner[right] = right, left
-        self.refresh()
 
     def refresh(self) -> None:
         """Compute the features anew if the pairs have changed since."""

@@ -32,6 +32,7 @@ class Edges:
         relations: int64 ``[2 T]``, relation r, or r + R where the sender is the head; ``n_relations`` is 2 R.
         neighbours: sparse float32 ``[N, N]``, sums over neighbours, each divided by the square root of its degree.
         tails: sparse float32 ``[2 R, N]``, sums over a relation's senders.
+        multiplicity: float32 ``[2 T]``, how many edges there are from the same sender to the same receiver.
     """
 
     def __init__(self, graphs: GraphPair):
@@ -46,6 +47,8 @@ class Edges:
         self.neighbours = self.matrix(1 / np.sqrt(degree[self.senders]))
         ones = np.ones(len(order), dtype=np.float32)
         self.tails = csr_array((ones, (self.relations, self.senders)), shape=(self.n_relations, n))
+        _, place, counts = np.unique(receivers[order] * n + self.senders, return_inverse=True, return_counts=True)
+        self.multiplicity = counts[place].astype(np.float32)
 
     def matrix(self, values: np.ndarray) -> csr_array:
         """Sparse ``[N, N]``, receivers by senders, with a value for every edge."""
@@ -81,7 +84,7 @@ def propagate(
 
     A seed's own vector comes back to it: its neighbours have it after one hop. So two seeds of a pair look more alike than two
     unknown entities that are as good a pair, and a wrong pair confirms itself. Where ``returning`` is False, that is taken out:
-    z(h) is summed over x_1(t) - v_h / ( sqrt(degree of h) · length of x_1(t) before it was normalised ).
+    z(h) is summed over x_1(t) - n v_h / ( sqrt(degree of h) · length of x_1(t) before it was normalised ), for n triples of h and t.
 
     Args:
         graphs: only its triples are used.
@@ -141,13 +144,11 @@ def _bind(edges: Edges, x: np.ndarray, y: np.ndarray, back: tuple[np.ndarray, np
     """
     out = np.empty_like(x)
     for column in range(len(x)):
-        send = edges.matrix(y[column - 1][edges.relations])
-        if back is None:
-            out[column] = send @ x[column]
-        else:
+        values = y[column - 1][edges.relations]
+        out[column] = edges.matrix(values) @ x[column]
+        if back is not None:
             own, share = back
-            sums = send @ np.stack([x[column], share], axis=1)
-            out[column] = sums[:, 0] - own[column] * sums[:, 1]
+            out[column] -= own[column] * (edges.matrix(values * edges.multiplicity) @ share)
     return out
 
 
