@@ -73,7 +73,9 @@ class Evidence(PairScores):
             columns.append(torch.cat([y, y.new_ones(len(y), 1), -other[:, None] / 2], dim=1))
             reliability[0].append(w.clamp(max=MAX_RELIABILITY)), reliability[1].append(v)
         self.widths = [width + 2 for width in widths]
-        left, right = (torch.cat([*x, torch.stack(w, 1)], dim=1) for x, w in zip((rows, columns), reliability, strict=True))
+        left, right = (
+            torch.cat([*x, torch.stack(w, 1)], dim=1) for x, w in zip((rows, columns), reliability, strict=True)
+        )
         super().__init__(left, right, csls_k, csls_rounds)
 
     def _sides(self, left: Tensor, right: Tensor):

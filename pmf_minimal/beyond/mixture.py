@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from pmf_minimal.beyond.calibration import PRIOR, learn, match_zscores, reliabilities
 from pmf_minimal.beyond.evidence import EvidenceComparison
 from pmf_minimal.beyond.propagation import propagate
-from pmf_minimal.beyond.self_training import ConfidentPairs
+from pmf_minimal.beyond.self_training import CautiousPairs
 from pmf_minimal.config import PMFConfig
 from pmf_minimal.graphs import GraphPair
 from pmf_minimal.model import PMF
@@ -165,8 +165,8 @@ class MixtureComparison(EvidenceComparison):
         model.relevance[NEIGHBOURS].copy_(w[NEIGHBOURS])
 
 
-class PairsForMixture(ConfidentPairs):
-    """Confident pairs, from which the neighbours are propagated anew."""
+class PairsForMixture(CautiousPairs):
+    """Cautious pairs, from which the neighbours are propagated anew."""
 
     def learn_reliability(self, model: Mixture) -> None:
         model.comparison.calibrate(model)  # the validation pairs do not join the seeds yet

@@ -5,25 +5,29 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pmf_minimal.graphs import GraphPair
 from pmf_minimal.iterative import Probation, count_common
 from pmf_minimal.model import EntityAligner
 from pmf_minimal.scale.block_matching import match
 
-#: How probable a pair must be to join the seeds: the first of these at which pairs are estimated to be precise enough.
+#: How probable a pair must be to join the seeds; cautious pairs the first of these at which they are estimated to be precise enough.
 CONFIDENCES = (0.9, 0.95, 0.99, 0.999)
-#: Share of correct ones that the pairs of a round must have by the estimate, or none joins.
+#: Share of correct ones that the pairs of a round must have by an estimate, or none joins.
 MIN_PRECISION = 0.9
 
 
 class ConfidentPairs(Probation):
     """In each round the pairs that are each other's nearest and probable enough take the place of the last round's.
 
-    Validation pairs are tried like unknown ones, and as if their partner did not exist; :func:`estimate` tells from both how
-    many of all pairs are correct. Where that is too few, pairs must be more probable (``CONFIDENCES``).
+    Validation pairs are tried like unknown ones. Where too few of what their entities find is correct, no pair joins. They are also tried
+    as if their partner did not exist; :func:`estimate` tells from both how many of all pairs are correct. Here that is for the
+    record only; :class:`CautiousPairs` decide by it.
     """
 
-    anew = True
+    anew, confidences = True, CONFIDENCES[:1]
+
+    def precision(self, row: dict[str, float]) -> float:
+        """By which of the figures of a round it is decided whether its pairs join."""
+        return row["valid precision"]
 
     def learn_reliability(self, model: EntityAligner) -> None:
         """Learn from the validation pairs how far to rely on each modality."""
@@ -65,24 +69,23 @@ class ConfidentPairs(Probation):
             return found / n, correct / n, false / max(1, len(lonely[side])), others
 
         without = [lonely_share([shares(least, side) for least in (0.5, *CONFIDENCES)]) for side in (0, 1)]
-        for least in CONFIDENCES:
-            told = [shares(least, side) for side in (0, 1)]
-            precision = min(estimate(*each[:3], without[side]) for side, each in enumerate(told))
-            if precision >= MIN_PRECISION:
+        for least in self.confidences:
+            sure, told = confidence >= least, [shares(least, side) for side in (0, 1)]
+            correct = count_common(pairs[sure & tried], known, graphs.num_nodes)
+            row = {
+                "valid precision": correct / max(1, int((sure & tried).sum())),
+                "false matches": sum(each[2] for each in told) / 2,
+                "estimate": min(estimate(*each[:3], without[side]) for side, each in enumerate(told)),
+            }
+            enough = self.precision(row) >= MIN_PRECISION
+            if enough:
                 break
-        sure, (found, correct, false, _) = confidence >= least, torch.tensor(told).mean(dim=0).tolist()
-        new = pairs[sure & ~tried] if precision >= MIN_PRECISION else pairs[:0]
-        if precision >= MIN_PRECISION:
+        new = pairs[sure & ~tried] if enough else pairs[:0]
+        if enough:
             self.train = torch.cat([graphs.train, new])
         judged = torch.isin(new[:, 0], graphs.test[:, 0]) | torch.isin(new[:, 1], graphs.test[:, 1])
-        return {
-            "added": len(new),
-            "added correct": count_common(new, graphs.test, graphs.num_nodes),
-            "judged": int(judged.sum()),
-            "valid precision": correct / found if found else 0.0,
-            "false matches": false,
-            "estimate": precision,
-        }
+        correct = count_common(new, graphs.test, graphs.num_nodes)
+        return {"added": len(new), "added correct": correct, "judged": int(judged.sum())} | row
 
     def _sure(self, model: EntityAligner, joint: Tensor, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
         """int64 ``[P, 2]``, pairs of these entities that are each other's best, and how probable each is, float ``[P]``."""
@@ -91,6 +94,18 @@ class ConfidentPairs(Probation):
         s = model.pair_scores(joint[left], joint[right], self.config.replace(csls_rounds=0))
         row, column = match(s, "mutual").T
         return torch.stack([left[row], right[column]], dim=1), s.confidence(row, column)
+
+
+class CautiousPairs(ConfidentPairs):
+    """Confident pairs where false matches of entities without counterpart count.
+
+    Pairs join if by the estimate enough of them are correct; where too few are, pairs must be more probable.
+    """
+
+    confidences = CONFIDENCES
+
+    def precision(self, row: dict[str, float]) -> float:
+        return row["estimate"]
 
 
 def lonely_share(shares: list[tuple[float, float, float, float]]) -> float:

@@ -46,7 +46,8 @@ for _command in (data, align, predict, experiment):
     "--model",
     default="pmf",
     show_default=True,
-    help="pmf, or what it is compared with: eva, mclea, meaformer, umaea, msnea, mmea, propagation (trains nothing), mixture (trains and propagates).",
+    help="pmf, or what it is compared with: eva, mclea, meaformer, umaea, msnea, mmea, propagation (trains nothing), "
+    "mixture (trains, and propagates).",
 )
 @click.option(
     "--preset",

@@ -9,7 +9,7 @@ from toys import pair_of_graphs, random_pair, same, tiny
 
 from pmf_minimal import matching
 from pmf_minimal.beyond import calibration, evidence, self_training
-from pmf_minimal.beyond.self_training import ConfidentPairs, estimate, lonely_share
+from pmf_minimal.beyond.self_training import CautiousPairs, ConfidentPairs, estimate, lonely_share
 from pmf_minimal.errors import DataError
 from pmf_minimal.fusion import fuse
 from pmf_minimal.runs.run import fit
@@ -293,7 +293,7 @@ def test_false_matches_of_entities_without_counterpart_count(monkeypatch):
         rows.append([])
         for seed in range(6):
             graphs, model = look_alikes(seed)
-            rows[-1].append(ConfidentPairs(graphs, tiny(fusion="evidence")).collect(model))
+            rows[-1].append(CautiousPairs(graphs, tiny(fusion="evidence")).collect(model))
     truth = [row["added correct"] / row["judged"] for row in rows[0]]
     assert max(truth) < 0.85 and min(row["valid precision"] for row in rows[0]) > 0.95
     assert sum(row["estimate"] for row in rows[0]) / 6 == pytest.approx(sum(truth) / 6, abs=0.1)
