@@ -50,7 +50,7 @@ class Mixture(PMF):
         >>> from pmf_minimal import fit, load
         >>> run = fit(load("emoji/fr_en"), model="mixture", epochs=1, iterative_epochs=0, progress=False)
         >>> run.embeddings()["neighbours"].shape
-        torch.Size([3312, 2048])
+        torch.Size([6120, 2048])
     """
 
     title, ablated = "Mixture", "the neighbours by propagation"
