@@ -21,10 +21,10 @@ from pmf_minimal.scale.neighbours import Neighbours
 class DiagonalGATConv(MessagePassing):
     """One layer of graph attention with one weight per dimension instead of a matrix.
 
-    For each head, with weights w and attention vector a (both per head),
+    For each head, with weights theta and attention vectors u of the receiver and v of the sender (all per head),
 
-        alpha_ij = softmax over the neighbours j of i of  -LeakyReLU( a · [w * x_i, w * x_j] )
-        out_i    = mean over heads of  sum_j alpha_ij (w * x_j)
+        a_ij  = softmax over the neighbours j of i of  -LeakyReLU( u · (theta * x_i) + v · (theta * x_j) )
+        out_i = mean over heads of  sum_j a_ij (theta * x_j)
 
     Source: the paper's code; graph attention as such: Veličković et al. (2018).
     """
@@ -38,7 +38,7 @@ class DiagonalGATConv(MessagePassing):
     def forward(self, x: Tensor, neighbours: Neighbours) -> Tensor:
         """x ``[N, d]`` -> ``[N, d]``."""
         target, source = neighbours.edge_index
-        # a · [w * x_i, w * x_j] = x_i · (a_1 * w) + x_j · (a_2 * w)
+        # u · (theta * x_i) + v · (theta * x_j) = x_i · (u * theta) + x_j · (v * theta)
         at_target, at_source = torch.einsum("nd,hpd->phn", x, self.attention * self.weight[:, None])
         out = 0
         for head, weight in enumerate(self.weight):
@@ -49,7 +49,7 @@ class DiagonalGATConv(MessagePassing):
         return out / len(self.weight)
 
     def message_and_aggregate(self, edge_index: Tensor, x: Tensor, alpha: Tensor, neighbours: Neighbours) -> Tensor:
-        """Sum over j of alpha_ij x_j, ``[N, d]``, as one sparse product."""
+        """Sum over j of a_ij x_j, ``[N, d]``, as one sparse product."""
         return WeightedSum.apply(alpha, x, neighbours.rowptr, neighbours.edge_index[1], neighbours.reverse)
 
 

@@ -55,6 +55,21 @@ def pair_of_graphs(n_left, n_right, edges, features, mask, pairs):
     return graphs
 
 
+def twins(n=80, triples=320, seed=0, order=None, missing=0.0):
+    """A random graph with four relations, twice, i and i + n the same.
+
+    ``order`` gives both graphs' entities other rows; ``missing`` is the share of triples that each graph lacks.
+    """
+    g = np.random.default_rng(seed)
+    edges = np.stack([g.integers(0, n, triples), g.integers(0, 4, triples), g.integers(0, n, triples)], axis=1)
+    left, right = (edges[g.random(triples) >= missing] for _ in range(2))
+    edges = np.concatenate([left, right + [n, 4, n]])
+    order = np.arange(2 * n) if order is None else order
+    edges[:, [0, 2]] = order[edges[:, [0, 2]]]
+    pairs = np.stack([order[:n], order[n:]], axis=1)
+    return pair_of_graphs(n, n, edges.tolist(), {}, {}, pairs.tolist())
+
+
 def toy():
     """Six entities a side, i and i + 6 the same; 5 and 11 are in no triple, 4 and 11 have no image."""
     chain = [(0, 0, 1), (1, 0, 2), (2, 1, 3), (3, 1, 4), (0, 0, 1)]

@@ -14,6 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import glossary_links
 import pipeline_map
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,9 +59,11 @@ def stage(notebooks, source):
         (source / "notebooks" / relative).parent.mkdir(parents=True, exist_ok=True)
         origin = notebooks / relative if path.suffix == ".ipynb" else path
         shutil.copy(origin, source / "notebooks" / relative)
+    known = glossary_links.terms(glossary_links.GLOSSARY.read_text(encoding="utf-8"))
     for chapter in sorted((source / "notebooks").glob("*.ipynb")):
         if chapter.stem in pipeline_map.BOXES:
             pipeline_map.draw(chapter)
+        glossary_links.link_page(chapter, known)
 
     copy_mathjax(source / "book" / "_static" / "mathjax")
 

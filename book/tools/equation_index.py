@@ -64,7 +64,7 @@ it, and which chapters are about it. This page is made from the docstrings, the 
 `book/tools/equation_index.py`; a test fails if an equation has no code or no test, or if this page is out of date.
 
 The tests check every equation on an example worked out by hand and as a property of random inputs, and
-[`test_mutations.py`]({mutations}) checks the tests: it spoils each function in several ways, and they have to notice.
+[`test_mutations.py`]({mutations}) checks the tests: it damages each function in several ways, and they have to notice.
 
 """
 

@@ -20,6 +20,7 @@ SYSTEMS: dict[str, type[EntityAligner] | str] = {
     "msnea": "pmf_minimal.baselines.msnea:MSNEA",
     "mmea": "pmf_minimal.baselines.mmea:MMEA",
     "propagation": "pmf_minimal.beyond.neighbours:Propagation",
+    "mixture": "pmf_minimal.beyond.mixture:Mixture",
 }
 
 

@@ -61,8 +61,15 @@ def calibrate(
     Returns:
         tau, float ``[modalities]``; modality -> w, float ``[N]``, 0 where the feature is missing.
     """
-    modalities, known = list(embeddings), known or {}
+    known = known or {}
     z = known | match_zscores({m: graphs.features.get(m, h) for m, h in embeddings.items() if m not in known}, graphs)
+    learnt = learn(embeddings, graphs, seed, z)
+    return learnt[:, 0].exp(), reliabilities(learnt, {m: z[m] for m in embeddings}, graphs)
+
+
+def learn(embeddings: dict[str, Tensor], graphs: GraphPair, seed: int, z: dict[str, Tensor]) -> Tensor:
+    """log tau, b and log a of every modality, float ``[modalities, 3]``; arguments as for :func:`calibrate`, z of each modality."""
+    modalities = list(embeddings)
     sides = [_sample(graphs, side, seed) for side in (0, 1)]
     cosines, both = {}, {}
     for m, h in embeddings.items():
@@ -93,9 +100,14 @@ def calibrate(
 
     with torch.enable_grad():
         optimiser.step(loss)
-    log_tau, b, log_a = x.detach().T
-    reliability = {m: torch.sigmoid(log_a[k].exp() * z[m] + b[k]) * graphs.mask(m) for k, m in enumerate(modalities)}
-    return log_tau.exp(), reliability
+    return x.detach()
+
+
+def reliabilities(learnt: Tensor, z: dict[str, Tensor], graphs: GraphPair) -> dict[str, Tensor]:
+    """Modality -> w, float ``[N]``, 0 where the feature is missing, from what :func:`learn` gives."""
+    return {
+        m: torch.sigmoid(log_a.exp() * z[m] + b) * graphs.mask(m) for m, (_, b, log_a) in zip(z, learnt, strict=True)
+    }
 
 
 def match_zscores(features: dict[str, Tensor], graphs: GraphPair) -> dict[str, Tensor]:

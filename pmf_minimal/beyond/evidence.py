@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Sequence
 from pkgutil import resolve_name
 
 import torch
@@ -46,33 +47,41 @@ class Evidence(PairScores):
             each part is the feature, its length w_i.
         temperatures: float ``[modalities]``, tau.
         csls_k, csls_rounds: as for :func:`matching.similarity`.
+        widths: of the modalities' parts, d each; None if all have the same.
     """
 
     explains, temperature = True, 1.0  # its exponential is a ratio of likelihoods
 
-    def __init__(self, left: Tensor, right: Tensor, temperatures: Tensor, csls_k: int = 3, csls_rounds: int = 0):
-        self.modalities = len(temperatures)
-        (x, w), (y, v) = self._split(left), self._split(right)
+    def __init__(
+        self,
+        left: Tensor,
+        right: Tensor,
+        temperatures: Tensor,
+        csls_k: int = 3,
+        csls_rounds: int = 0,
+        widths: Sequence[int] | None = None,
+    ):
+        m = len(temperatures)
+        widths = list(widths) if widths else [left.shape[1] // m] * m
         # All that belongs to an entity is in its row, such that a dot product of two rows' parts is log r.
-        rows, columns = [], []
-        for k, tau in enumerate(temperatures.tolist()):
-            base, other = _log_means(x[:, k], y[:, k], w[:, k] > 0, v[:, k] > 0, tau)
-            rows.append(torch.cat([x[:, k] / tau, -base[:, None] / 2, x.new_ones(len(x), 1)], dim=1))
-            columns.append(torch.cat([y[:, k], y.new_ones(len(y), 1), -other[:, None] / 2], dim=1))
-        left = torch.cat([*rows, w.clamp(max=MAX_RELIABILITY)], dim=1)
-        super().__init__(left, torch.cat([*columns, v], dim=1), csls_k, csls_rounds)
-
-    def _split(self, joint: Tensor) -> tuple[Tensor, Tensor]:
-        """float ``[n, modalities, d]`` and ``[n, modalities]``: features of length 1, and w."""
-        each = joint.reshape(len(joint), self.modalities, -1)
-        return normalize(each, dim=2), each.norm(dim=2)
+        rows, columns, reliability = [], [], ([], [])
+        for tau, x, y in zip(temperatures.tolist(), left.split(widths, dim=1), right.split(widths, dim=1), strict=True):
+            w, v = x.norm(dim=1), y.norm(dim=1)
+            x, y = normalize(x), normalize(y)
+            base, other = _log_means(x, y, w > 0, v > 0, tau)
+            rows.append(torch.cat([x / tau, -base[:, None] / 2, x.new_ones(len(x), 1)], dim=1))
+            columns.append(torch.cat([y, y.new_ones(len(y), 1), -other[:, None] / 2], dim=1))
+            reliability[0].append(w.clamp(max=MAX_RELIABILITY)), reliability[1].append(v)
+        self.widths = [width + 2 for width in widths]
+        left, right = (
+            torch.cat([*x, torch.stack(w, 1)], dim=1) for x, w in zip((rows, columns), reliability, strict=True)
+        )
+        super().__init__(left, right, csls_k, csls_rounds)
 
     def _sides(self, left: Tensor, right: Tensor):
         """Per modality the parts whose dot products are log r, and w, of some rows of ``left`` and ``right``."""
-        m = self.modalities
-        both = [x[:, :-m].unflatten(1, (m, -1)) for x in (left, right)]
-        for k in range(m):
-            yield *(x[:, k] for x in both), left[:, k - m], right[:, k - m]
+        (*x, w), (*y, v) = (side.split([*self.widths, len(self.widths)], dim=1) for side in (left, right))
+        yield from zip(x, y, w.T, v.T, strict=True)
 
     def raw_block(self, left: Tensor, right: Tensor, out: Tensor | None = None) -> Tensor:
         total = None
@@ -128,6 +137,8 @@ class EvidenceComparison(Comparison):
     """
 
     learns = explains = True
+    #: widths of the modalities' parts, None if all have the same
+    widths: Sequence[int] | None = None
 
     def __init__(self, model: EntityAligner):
         super().__init__(model)
@@ -136,7 +147,7 @@ class EvidenceComparison(Comparison):
         self.zscores: dict[str, Tensor] = {}
 
     def pair_scores(self, left: Tensor, right: Tensor, config: MatchingConfig) -> Evidence:
-        return Evidence(left, right, self.temperatures, config.csls_k, config.csls_rounds)
+        return Evidence(left, right, self.temperatures, config.csls_k, config.csls_rounds, self.widths)
 
     @classmethod
     def gives_products(cls, config: MatchingConfig) -> bool:

@@ -32,6 +32,7 @@ class Edges:
         relations: int64 ``[2 T]``, relation r, or r + R where the sender is the head; ``n_relations`` is 2 R.
         neighbours: sparse float32 ``[N, N]``, sums over neighbours, each divided by the square root of its degree.
         tails: sparse float32 ``[2 R, N]``, sums over a relation's senders.
+        multiplicity: float32 ``[2 T]``, how many edges there are from the same sender to the same receiver.
     """
 
     def __init__(self, graphs: GraphPair):
@@ -46,6 +47,8 @@ class Edges:
         self.neighbours = self.matrix(1 / np.sqrt(degree[self.senders]))
         ones = np.ones(len(order), dtype=np.float32)
         self.tails = csr_array((ones, (self.relations, self.senders)), shape=(self.n_relations, n))
+        _, place, counts = np.unique(receivers[order] * n + self.senders, return_inverse=True, return_counts=True)
+        self.multiplicity = counts[place].astype(np.float32)
 
     def matrix(self, values: np.ndarray) -> csr_array:
         """Sparse ``[N, N]``, receivers by senders, with a value for every edge."""
@@ -54,7 +57,13 @@ class Edges:
 
 
 def propagate(
-    graphs: GraphPair, seeds: Tensor, *, dim: int = 2048, weights: Sequence[float] = WEIGHTS, seed: int = 0
+    graphs: GraphPair,
+    seeds: Tensor,
+    *,
+    dim: int = 2048,
+    weights: Sequence[float] = WEIGHTS,
+    seed: int = 0,
+    returning: bool = True,
 ) -> Tensor:
     """Features of all entities that a cosine compares, from seeds and triples alone.
 
@@ -73,12 +82,17 @@ def propagate(
     for dot product kernels (AISTATS 2012); LightEA multiplies out a part of all pairs of columns instead. Time and memory grow with the
     number of triples and of entities times ``dim``; the work needs ``CHUNK`` columns at a time.
 
+    A seed's own vector comes back to it: its neighbours have it after one hop. So two seeds of a pair look more alike than two
+    unknown entities that are as good a pair, and a wrong pair confirms itself. Where ``returning`` is False, that is taken out:
+    z(h) is summed over x_1(t) - n v_h / ( sqrt(degree of h) · length of x_1(t) before it was normalised ), for n triples of h and t.
+
     Args:
         graphs: only its triples are used.
         seeds: int64 ``[P, 2]``, rows of known pairs, left and right.
         dim: D, columns of the result; the error of the estimate falls with its square root.
         weights: w_0, w_1, …, of the seeds at so many hops from t; the product sends them one hop further.
         seed: random seed; with the same one the same features, up to rounding in any order of the entities.
+        returning: whether a seed's own vector comes back to it from its neighbours.
 
     Returns:
         float32 ``[N, D]`` with rows of length 1; zero where no seed is near enough.
@@ -92,15 +106,16 @@ def propagate(
     out = torch.empty(graphs.num_nodes, dim)
     for start in range(0, dim, CHUNK):
         width = min(CHUNK, dim - start)
-        x, y = _views(edges, pairs, width, weights, generator)
-        out[:, start : start + width] = torch.from_numpy(_bind(edges, x, y)).T
+        x, y, back = _views(edges, pairs, width, weights, generator)
+        out[:, start : start + width] = torch.from_numpy(_bind(edges, x, y, None if returning else back)).T
     return torch.nn.functional.normalize(out, out=out).to(graphs.edge_index.device)
 
 
 def _views(
     edges: Edges, seeds: np.ndarray, width: int, weights: Sequence[float], generator: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """X, float32 ``[width, N]``, and Y, float32 ``[width, 2 R]``, not yet shifted."""
+) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]:
+    """X, float32 ``[width, N]``; Y, float32 ``[width, 2 R]``, not yet shifted; and what comes back from t to its neighbour h, in two
+    factors: that of h, ``[width, N]``, and that of t, ``[N]``."""
     x = np.zeros((len(edges.starts) - 1, width), dtype=np.float32)
     vectors = _signs(generator, len(seeds), width)
     for side in seeds.T:
@@ -108,19 +123,32 @@ def _views(
     x = _normalise(x)
     y = _normalise(edges.tails @ x)
     all_x = np.zeros((width, len(x)), dtype=np.float32)
+    own, share = np.zeros_like(all_x), np.zeros(len(x), dtype=np.float32)
     for hop, weight in enumerate(weights):
+        signs = _signs(generator, width) * np.float32(weight)
+        if hop == 1:
+            own = (x * signs / np.sqrt(np.maximum(np.diff(edges.starts), 1), dtype=np.float32)[:, None]).T
         if hop:
-            x = _normalise(edges.neighbours @ x)
-        all_x += (x * _signs(generator, width) * np.float32(weight)).T
+            x = edges.neighbours @ x
+            share = 1 / _lengths(x) if hop == 1 else share
+            x = _normalise(x)
+        all_x += (x * signs).T
     inverse = np.roll(y, edges.n_relations // 2, axis=0)
-    return all_x, (y + inverse * _signs(generator, width)).T
+    return all_x, (y + inverse * _signs(generator, width)).T, (own, share)
 
 
-def _bind(edges: Edges, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """float32 ``[width, N]``: sums of Y(r) * X(t), a column at a time; all at once would need a number for every edge and column."""
+def _bind(edges: Edges, x: np.ndarray, y: np.ndarray, back: tuple[np.ndarray, np.ndarray] | None) -> np.ndarray:
+    """float32 ``[width, N]``: sums of Y(r) * X(t), without what comes back; see :func:`_views`.
+
+    A column at a time; all at once would need a number for every edge and column.
+    """
     out = np.empty_like(x)
     for column in range(len(x)):
-        out[column] = edges.matrix(y[column - 1][edges.relations]) @ x[column]
+        values = y[column - 1][edges.relations]
+        out[column] = edges.matrix(values) @ x[column]
+        if back is not None:
+            own, share = back
+            out[column] -= own[column] * (edges.matrix(values * edges.multiplicity) @ share)
     return out
 
 
@@ -131,8 +159,13 @@ def _signs(generator: np.random.Generator, *shape: int) -> np.ndarray:
 
 def _normalise(x: np.ndarray) -> np.ndarray:
     """Rows of length 1, in place; zero rows stay zero."""
-    x /= np.maximum(np.sqrt(np.einsum("ij,ij->i", x, x)), np.float32(1e-9))[:, None]
+    x /= _lengths(x)[:, None]
     return x
+
+
+def _lengths(x: np.ndarray) -> np.ndarray:
+    """Length of every row, at least 1e-9."""
+    return np.maximum(np.sqrt(np.einsum("ij,ij->i", x, x)), np.float32(1e-9))
 
 
 def _check(graphs: GraphPair, seeds: Tensor) -> None:

@@ -39,7 +39,7 @@ def step_by_step(model: EntityAligner) -> dict[str, float]:
             if temperatures is None:
                 s = Similarities(z[left], z[right], "cosine", csls_k, rounds)
             else:
-                s = Evidence(z[left], z[right], temperatures, csls_k, rounds)
+                s = Evidence(z[left], z[right], temperatures, csls_k, rounds, model.comparison.widths)
             out[f"Hits@1, {name}{more}"] = _both_ways(s, rows)
 
     look("concatenated", w)

@@ -46,7 +46,8 @@ for _command in (data, align, predict, experiment):
     "--model",
     default="pmf",
     show_default=True,
-    help="pmf, or what it is compared with: eva, mclea, meaformer, umaea, msnea, mmea, propagation (trains nothing).",
+    help="pmf, or what it is compared with: eva, mclea, meaformer, umaea, msnea, mmea, propagation (trains nothing), "
+    "mixture (trains, and propagates).",
 )
 @click.option(
     "--preset",
@@ -80,7 +81,7 @@ def train(dataset, model, preset, changes, seed, root, images, vectors, device, 
 
     \b
     Writes into the folder of results:
-      metrics.json       Hits@1, Hits@10, MRR in both directions, joint and each modality alone
+      metrics.json       Hits@1, Hits@10, MRR in both directions, joint (also among all entities) and each modality alone
       matches.csv        one-to-one matches of the test entities: names, score, whether correct
       history.csv        losses, thresholds and frozen shares, epoch by epoch
       model.safetensors  the weights of the best epoch, with relevance and frozen features

@@ -87,7 +87,7 @@ class Observer:
         self.seeds, self.steps, self.optimiser = 0, [], None
 
     def __call__(self, training: Training) -> None:
-        keep = ("threshold", "frozen", "valid", "added", "loss joint")
+        keep = ("threshold", "frozen", "valid", "added", "estimate", "false matches", "loss joint")
         row = {k: v for k, v in training.history[-1].items() if k == "epoch" or k.startswith(keep)}
         self._count_steps(training)
         train = training.probation.train.cpu()
@@ -97,7 +97,8 @@ class Observer:
             judged = added[(self.counterpart[added] >= 0).any(dim=1)]
             row |= {"judged": len(judged), "correct": int((self.counterpart[judged[:, 0]] == judged[:, 1]).sum())}
         self.seeds = len(training.graphs.train) if training.probation.anew else len(train)
-        graphs, self.relevance = training.graphs, {m: w.cpu().clone() for m, w in training.model.relevance.items()}
+        model = training.model
+        graphs, self.relevance = model.graphs, {m: w.cpu().clone() for m, w in model.relevance.items()}
         for m, active in training.model.active.items():
             off = (graphs.mask(m) & ~active).cpu()
             since = self.since.setdefault(m, torch.zeros(len(off), dtype=torch.long))

@@ -43,6 +43,8 @@ def known_history(modalities: Iterable[str]) -> set[str]:
         "correct",
         "loss joint",
         "valid precision",
+        "estimate",
+        "false matches",
         *(f"valid {metric}" for metric in METRICS),
     }
     return names | {f"{what} {m}" for m in modalities for what in ("threshold", "frozen", "precision", "recall")}

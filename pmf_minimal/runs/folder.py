@@ -43,8 +43,8 @@ def harmless(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_metrics(run: Run, folder: Path) -> None:
-    """``metrics.json``: the figures on the test pairs."""
-    table = run.evaluate()
+    """``metrics.json``: the figures on the test pairs, among both kinds of candidates."""
+    table = run.evaluate(candidates="both")
     rows = [dict(zip(table.index.names, key, strict=True)) | row for key, row in table.to_dict("index").items()]
     facts = {"dataset": run.graphs.name, "best_epoch": run.best_epoch, "test_pairs": len(run.graphs.test), "test": rows}
     (folder / "metrics.json").write_text(json.dumps({"format": FORMAT} | facts, indent=2) + "\n", "utf-8")

@@ -54,10 +54,18 @@ class Run:
 
         Args:
             pairs: int64 ``[P, 2]``; None for the test pairs.
-            changes: fields of the configuration to change, such as ``candidates="all"``.
+            changes: fields of the configuration to change, such as ``candidates="all"``. With ``candidates="both"`` the entities of
+                the pairs are candidates as usual, and the rows ``joint, all candidates`` tell what the joint embedding reaches among
+                all entities of the other graph, as one has to who does not know which of them have a counterpart.
         """
         pairs = self.model.graphs.test if pairs is None else pairs
-        return evaluate_model(self.model, pairs, self.config.replace(**changes))
+        both = changes.get("candidates") == "both"
+        config = self.config.replace(**changes | ({"candidates": "test"} if both else {}))
+        table = evaluate_model(self.model, pairs, config)
+        if both:
+            every = evaluate_model(self.model, pairs, config.replace(candidates="all"), only="joint")
+            table = pd.concat([table, every.rename(index={"joint": "joint, all candidates"})])
+        return table
 
     def matches(self) -> pd.DataFrame:
         """Matches of the test entities as ``config.matching`` decides them, the highest score first.

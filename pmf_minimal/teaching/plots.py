@@ -84,7 +84,7 @@ def intervals(table: pd.DataFrame, label: str = "Hits@1", reference: str | float
     for axis, (dataset, part) in axes:
         part = part.droplevel(0).reindex(variants)
         spread = [part["mean"] - part["low"], part["high"] - part["mean"]]
-        axis.errorbar(part["mean"], range(len(part)), xerr=spread, fmt="o", ms=5, capsize=3, color="#0173b2")
+        axis.errorbar(part["mean"], range(len(part)), xerr=spread, fmt="o", ms=5, capsize=3, color="#444444")
         if reference is not None:
             at = part["mean"].get(reference) if isinstance(reference, str) else reference
             axis.axvline(at, color="#555555", lw=1, ls="--", zorder=0)

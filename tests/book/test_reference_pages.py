@@ -6,12 +6,14 @@ import inspect
 import re
 
 import pytest
+import torch
 from bookfiles import NOTEBOOKS, PAGES, ROOT, read
+from glossary_links import GLOSSARY, linked, terms
 from pybtex.database import parse_file
 
 from pmf_minimal.config import PRESETS, PMFConfig
 from pmf_minimal.datasets import load
-from pmf_minimal.encoders import LinearEncoder, StructureEncoder
+from pmf_minimal.encoders import DiagonalGATConv, LinearEncoder, StructureEncoder
 from pmf_minimal.model import PMF
 
 # --- Notation -----------------------------------------------------------------------------------------------------------
@@ -27,7 +29,8 @@ def objects():
     graphs = load("emoji/fr_en").split(seed=0)
     model = PMF(graphs, PRESETS["quick"].replace(dim=4))
     return {"GraphPair": graphs, "PMF": model, "PMFConfig": PMFConfig(),
-            "StructureEncoder": model.encoders["structure"], "LinearEncoder": model.encoders["image"]}  # fmt: skip
+            "StructureEncoder": model.encoders["structure"], "LinearEncoder": model.encoders["image"],
+            "DiagonalGATConv": DiagonalGATConv(4, 1, torch.Generator())}  # fmt: skip
 
 
 def exists(name, objects):
@@ -38,6 +41,13 @@ def exists(name, objects):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_name_of_the_notation_is_in_the_package(name, objects):
     assert exists(name, objects)
+
+
+def test_every_symbol_names_the_chapter_that_introduces_it():
+    tables = NOTATION.partition("## Letters with several meanings")[0]
+    rows = [line for line in tables.splitlines() if line.startswith("| ") and "in the code" not in line]
+    assert len(rows) > 30
+    assert [row for row in rows if "](../notebooks/" not in row] == []
 
 
 def test_the_notation_is_looked_at(objects):
@@ -108,3 +118,29 @@ def test_entries_are_complete(key):
         assert fields.get("journal") and fields.get("volume")
     found = fields.get("doi") or fields.get("url") or re.search(r"arXiv:\d{4}\.\d{4,5}", fields.get("note", ""))
     assert found, "a reader must be able to find it: doi, url or arXiv number"
+
+
+# --- Glossary ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_term_leads_to_a_page_of_the_book():
+    body = re.search(r"```\{glossary\}\n(.*?)```", GLOSSARY.read_text(encoding="utf-8"), re.DOTALL)[1]
+    entries = body.strip().split("\n\n")
+    assert len(entries) > 70
+    assert [entry for entry in entries if ".ipynb)" not in entry and ".md)" not in entry and "{term}" not in entry] == []
+
+
+def test_the_first_emphasised_mention_leads_to_the_glossary():
+    known = terms("```{glossary}\nanchor\n  One.\n\nhub\nhubness\n  Two.\n```")
+    texts = ["# An *anchor*\n\n`*hub*` and $*hub*$. The **anchor** and the *Anchors*, 2*hub*3.", "Again **hubness**."]
+    assert list(linked(texts, known)) == [
+        "# An *anchor*\n\n`*hub*` and $*hub*$. The **{term}`anchor <anchor>`** and the *Anchors*, 2*hub*3.",
+        "Again **{term}`hubness <hubness>`**.",
+    ]
+
+
+def test_every_chapter_of_the_method_leads_to_the_glossary(site):
+    for path in NOTEBOOKS:
+        if path.stem < "10":
+            page = (site / "notebooks" / f"{path.stem}.html").read_text(encoding="utf-8")
+            assert "glossary.html#term-" in page, path.stem

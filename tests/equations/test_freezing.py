@@ -18,7 +18,7 @@ def test_freeze_by_hand():
     same(h.grad, [[2, 4], [0, 0], [10, 12]])
 
 
-def test_everybody_trains_at_first():
+def test_every_feature_trains_at_first():
     """Eq. (5): F^0 = 1 for every entity that has the feature at all."""
     graphs = toy()
     pmf = model.PMF(graphs, PMFConfig(dim=2))

@@ -8,8 +8,8 @@ from torch.nn.functional import normalize
 from toys import pair_of_graphs, random_pair, same, tiny
 
 from pmf_minimal import matching
-from pmf_minimal.beyond import calibration, evidence
-from pmf_minimal.beyond.self_training import ConfidentPairs
+from pmf_minimal.beyond import calibration, evidence, self_training
+from pmf_minimal.beyond.self_training import CautiousPairs, ConfidentPairs, estimate, lonely_share
 from pmf_minimal.errors import DataError
 from pmf_minimal.fusion import fuse
 from pmf_minimal.runs.run import fit
@@ -74,6 +74,18 @@ def test_blocks_against_loops(monkeypatch, cells, rounds):
     same(s.pairs(rows[:2], columns), whole[rows[:2], columns], 1e-4)
     if not rounds:
         same(s.by_modality(rows[:2], columns).sum(dim=1), whole[rows[:2], columns], 1e-4)
+
+
+def test_parts_may_have_other_widths():
+    """A part that zeros make wider says the same."""
+    left, right = joints()
+    same_width = evidence.Evidence(left[2], right[2], TAU, 2, 1)
+    wider = [torch.cat([x[2][:, :5], torch.zeros(len(x[2]), 4), x[2][:, 5:]], dim=1) for x in (left, right)]
+    s = evidence.Evidence(*wider, TAU, 2, 1, widths=[9, 5])
+    same(s.dense, same_width.dense, 1e-4)
+    rows = torch.tensor([0, 3, 22])
+    same(s.by_modality(rows, rows), same_width.by_modality(rows, rows), 1e-4)
+    same(s.confidence(rows, rows), same_width.confidence(rows, rows), 1e-4)
 
 
 def test_who_has_nothing_is_nobodys_pair():
@@ -244,6 +256,51 @@ def test_nothing_joins_when_what_seems_sure_is_wrong(linked):
     row = probation.collect(Model(moved, trust, tau))
     assert row["valid precision"] < 0.1 and row["added"] == 0
     assert torch.equal(probation.train, linked.train)
+
+
+def test_the_estimate_of_what_joins_by_hand():
+    # 80 of 100 entities find a pair, 76 the right one; a tenth of those without counterpart would find one.
+    assert lonely_share([(0.8, 0.76, 0.1, 0.8)]) == 0 and estimate(0.8, 0.76, 0.1, 0) == pytest.approx(0.95)
+    # (0.8 - 0.45) / (0.8 - 0.1) = 1/2 of the others lack one: 0.5 x 0.76 of 0.45 are right.
+    assert lonely_share([(0.8, 0.76, 0.1, 0.45)]) == pytest.approx(0.5)
+    assert estimate(0.8, 0.76, 0.1, 0.5) == pytest.approx(0.38 / 0.45)
+    assert lonely_share([(0.8, 0.76, 0.1, 0.05)]) == 1 and estimate(0.8, 0.76, 0.1, 1) == 0  # all lack one
+    assert lonely_share([(0.8, 0.76, 0.1, 0.99)]) == 0
+    assert lonely_share([(0.1, 0.1, 0.2, 0.1)]) == 1 and estimate(0, 0, 0, 0) == 0
+    # The confidence that tells the two kinds apart best decides.
+    assert lonely_share([(0.9, 0.9, 0.8, 0.9), (0.8, 0.76, 0.1, 0.45), (0.1, 0.1, 0, 0)]) == pytest.approx(0.5)
+
+
+def look_alikes(seed, n=900):
+    """Half of the left entities have a look-alike; a third of the unknown ones lack their counterpart, and find that instead."""
+    pairs = torch.stack([torch.arange(n), torch.arange(n, 2 * n)], dim=1)
+    graphs = pair_of_graphs(n, 2 * n, [(0, 0, 1)], {}, {"a": torch.ones(3 * n, dtype=torch.bool)}, pairs.tolist())
+    graphs = graphs.split(0, 0.5, 0.5)
+    g = torch.Generator().manual_seed(seed)
+    x = torch.randn(n, 16, generator=g)
+    own, alike = (x + size * torch.randn(n, 16, generator=g) for size in (0.1, 0.5))
+    own[graphs.test[: n // 6, 0]] = torch.randn(n // 6, 16, generator=g)
+    alike[::2] = torch.randn(n // 2, 16, generator=g)
+    h = {"a": torch.cat([x, own, alike])}
+    return graphs, Model(h, {"a": torch.full((3 * n,), 0.9999)}, torch.tensor([0.03]))
+
+
+def test_false_matches_of_entities_without_counterpart_count(monkeypatch):
+    """What validation pairs show alone is far too high. The estimate is right on average; that from one draw can be off by .2."""
+    rows = []
+    for least in (0, 0.9):
+        monkeypatch.setattr(self_training, "MIN_PRECISION", least)
+        rows.append([])
+        for seed in range(6):
+            graphs, model = look_alikes(seed)
+            rows[-1].append(CautiousPairs(graphs, tiny(fusion="evidence")).collect(model))
+    truth = [row["added correct"] / row["judged"] for row in rows[0]]
+    assert max(truth) < 0.85 and min(row["valid precision"] for row in rows[0]) > 0.95
+    assert sum(row["estimate"] for row in rows[0]) / 6 == pytest.approx(sum(truth) / 6, abs=0.1)
+    for every, row in zip(*rows, strict=True):
+        if every["estimate"] < 0.9:  # those that are more probable join, or none
+            assert row["added"] < every["added"] and (row["added"] == 0 or row["estimate"] >= 0.9)
+    assert any(0 < row["added"] < every["added"] for every, row in zip(*rows, strict=True))
 
 
 def test_an_index_of_dot_products_is_no_way_to_evidence():

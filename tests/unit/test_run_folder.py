@@ -66,7 +66,9 @@ def test_nothing_appears_before_all_is_written(run, tmp_path, monkeypatch):
     run.save(tmp_path / "out")
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     table = folder.metrics_table(metrics)
-    assert table.loc["joint", ("left to right", "Hits@1")] == metrics["test"][-2]["Hits@1"]
+    assert table.loc["joint", ("left to right", "Hits@1")] == metrics["test"][-4]["Hits@1"]
+    every = run.evaluate(candidates="all").loc["joint"]
+    assert table.loc["joint, all candidates", ("right to left", "MRR")] == every.loc["right to left", "MRR"]
     assert not [*tmp_path.glob("out/.*")] and [p.name for p in tmp_path.iterdir()] == ["out"]
 
 

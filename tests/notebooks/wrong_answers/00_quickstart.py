@@ -12,4 +12,10 @@ WRONG = [
         ("def corrupt(c):\n    c[0, 1] = 0.95\n    return c", "Two are wrong"),
         ("corrupt = lambda c: [[1, 2], [3, 4]]", "three rows"),
     ],
+    [
+        ("ranks = lambda c: (c > c.diagonal()[:, None]).sum(dim=1)", "Ranks start from 1"),
+        ("ranks = lambda c: (c >= c.diagonal()[:, None]).sum(dim=1) + 1", "not better than itself"),
+        ("ranks = lambda c: (c > c.diagonal()[:, None]).sum(dim=0) + 1", "is wanted"),
+        ("ranks = lambda c: None", "is wanted"),
+    ],
 ]

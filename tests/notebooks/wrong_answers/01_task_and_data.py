@@ -15,4 +15,12 @@ WRONG = [
         ("expected_reciprocal_rank = lambda b, e: 1 / (b + e)", "pessimistic"),
         ("expected_reciprocal_rank = lambda b, e: (1 / 5 + 1 / 6 + 1 / 7) / 3", "better + equal"),
     ],
+    [
+        (
+            "split_pairs = lambda p, seed: (p[:30], p[30:36], p[30:])",
+            "Now the validation pairs are test pairs",
+        ),
+        ("split_pairs = lambda p, seed: (p[6:30], p[:6], p[31:])", "in no part"),
+        ("split_pairs = lambda p, seed: p", "three tensors"),
+    ],
 ]

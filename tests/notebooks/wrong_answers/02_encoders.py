@@ -18,14 +18,26 @@ WRONG = [
         ("senders_to = lambda row, k: 3", "a list"),
     ],
     [
-        ("backward = lambda alpha, x, g: (g @ x.T, alpha.T @ g)", "dense N x N"),
-        ("backward = lambda alpha, x, g: ((g @ x.T) * (alpha > 0), alpha @ g)", "transpose alpha"),
-        ("backward = lambda alpha, x, g: alpha.T @ g", "two tensors"),
+        ("backward = lambda a, x, g: (g @ x.T, a.T @ g)", "dense N x N"),
+        ("backward = lambda a, x, g: ((g @ x.T) * (a > 0), a @ g)", "transpose a"),
+        ("backward = lambda a, x, g: a.T @ g", "two tensors"),
     ],
     [
         ("count = lambda n, d, widths: 12 * d + sum(w * d + d for w in widths)", "entities' own vectors"),
         ("count = lambda n, d, widths: n * d + 12 * d + sum(w * d for w in widths)", "biases"),
         ("count = lambda n, d, widths: n * d + sum(w * d + d for w in widths)", "attention layers"),
         ("count = lambda n, d, widths: n * d + 6 * d + sum(w * d + d for w in widths)", "You count"),
+    ],
+    [
+        (
+            "weights_of = lambda s, r: (-leaky_relu(s, 0.2)).masked_fill(~r, -torch.inf).softmax(dim=0)",
+            "columns add up",
+        ),
+        (
+            "weights_of = lambda s, r: leaky_relu(s, 0.2).masked_fill(~r, -torch.inf).softmax(dim=1)",
+            "minus sign is gone",
+        ),
+        ("weights_of = lambda s, r: (-leaky_relu(s, 0.2)).masked_fill(~r, -torch.inf).exp()", "must add up to 1"),
+        ("weights_of = lambda s, r: 1", "six rows"),
     ],
 ]

@@ -11,15 +11,6 @@ WRONG = [
         ("frozen_count = lambda alpha, delta: (alpha > delta).sum()", "stay active"),
     ],
     [
-        ("mean_of_best = lambda left, right, k: (left @ right.T).topk(k).values.mean(dim=1)", "dot products"),
-        (
-            COSINE + "mean_of_best = lambda left, right, k: cosine(left, right).topk(k, dim=0).values.mean(dim=0)",
-            "mirror image",
-        ),
-        (COSINE + "mean_of_best = lambda left, right, k: cosine(left, right).topk(k).values.sum(dim=1)", "the sum"),
-        (COSINE + "mean_of_best = lambda left, right, k: cosine(left, right).topk(k).values", "per left entity"),
-    ],
-    [
         ("chosen_back = lambda left, right: best_match(left, right)[0] > 0.5", "choose the dragon back"),
         (
             COSINE
@@ -27,5 +18,11 @@ WRONG = [
             "You get",
         ),
         ("chosen_back = lambda left, right: True", "three truth values"),
+    ],
+    [
+        ("best_of_left = lambda left, right: (left @ right.T).amax(dim=1)", "dot products"),
+        (COSINE + "best_of_left = lambda left, right: cosine(left, right).amax(dim=0)", "the right entities"),
+        (COSINE + "best_of_left = lambda left, right: cosine(left, right).amin(dim=1)", "Wanted"),
+        ("best_of_left = lambda left, right: None", "one number per left entity"),
     ],
 ]

@@ -2,6 +2,15 @@
 
 WRONG = [
     [
+        ("cool = lambda h, share: share[:, None] * h", "The values have changed"),
+        (
+            "def cool(h, share):\n    s = 1 - share[:, None]\n    return s * h + (1 - s) * h.detach()",
+            "wrong way round",
+        ),
+        ("cool = lambda h, share: h", "All of the gradient"),
+        ("cool = lambda h, share: h.detach()", "no gradient gets through"),
+    ],
+    [
         (
             "freezes_at = lambda alpha: next((t for t in range(20) if alpha < threshold(t)), None)",
             "with <=",
@@ -17,17 +26,8 @@ WRONG = [
         ("freezes_at = lambda alpha: [t for t in range(20) if alpha <= threshold(t)][0]", "It raises an error"),
     ],
     [
-        ("cool = lambda h, share: share[:, None] * h", "The values have changed"),
-        (
-            "def cool(h, share):\n    s = 1 - share[:, None]\n    return s * h + (1 - s) * h.detach()",
-            "wrong way round",
-        ),
-        ("cool = lambda h, share: h", "All of the gradient"),
-        ("cool = lambda h, share: h.detach()", "no gradient gets through"),
-    ],
-    [
-        ("sealed = lambda alphas, deltas: alphas[-1] > deltas[-1]", "the last scoring alone"),
-        ("sealed = lambda alphas, deltas: (alphas > deltas[:, None]).any(dim=0)", "Above δ once"),
-        ("sealed = lambda alphas, deltas: (alphas <= deltas[:, None]).any(dim=0)", "These are the frozen"),
+        ("stop_frozen = lambda h, w: (w > 0)[:, None] * h", "The values have changed"),
+        ("stop_frozen = lambda h, w: h.detach()", "no row gets any gradient"),
+        ("stop_frozen = lambda h, w: h", "Clock and flag"),
     ],
 ]
