@@ -78,7 +78,7 @@ def _book():
 def _plans(cards: tuple[str, ...], more: bool, tune: bool, store: bool) -> list[tuple[str, dict, list]]:
     """Name, card and grid of all that is asked for; an InputError or DataError if any of it cannot be run, judged or kept."""
     book = _book()
-    names = cards or [name for name in book.names() if not tune or "tuning" in book.read(name)]
+    names = cards or _all(tune, more)
     stems = [Path(name).stem for name in names]
     for stem in stems:
         if stems.count(stem) > 1:
@@ -96,6 +96,16 @@ def _plans(cards: tuple[str, ...], more: bool, tune: bool, store: bool) -> list[
         if store:
             book.check_store(name, None if tune else {cell.dataset for cell in plans[-1][2]})
     return plans
+
+
+def _all(tune: bool, more: bool) -> list[str]:
+    """The cards of the book that can be run, or tuned; those whose rates are not chosen yet are named and left out."""
+    book = _book()
+    names = [name for name in book.names() if not tune or "tuning" in book.read(name)]
+    waiting = [] if tune else [name for name in names if book.untuned(book.read(name), more)]
+    if waiting:
+        say(f"left out, since their rates are not chosen yet (--tune --store): {', '.join(waiting)}")
+    return [name for name in names if name not in waiting]
 
 
 def _results(name: str, card: dict, table, compare: bool) -> int:

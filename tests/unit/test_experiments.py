@@ -15,6 +15,7 @@ import torch
 import yaml
 from click.testing import CliRunner
 
+from pmf_minimal.cli import experiment
 from pmf_minimal.cli.main import main
 from pmf_minimal.config import PRESETS
 from pmf_minimal.datasets import folders, load
@@ -394,6 +395,18 @@ def test_tuning_from_the_command_line(tmp_path, monkeypatch):
     table = pd.read_csv(tmp_path / "out" / "card.tuning.csv")
     assert table["config.lr"].tolist() == [0.001, 0.001, 0.01, 0.01, 0.1, 0.1, 1.0, 1.0, 10.0, 10.0]
     assert set(table["seed"]) == {100, 101} and "2 further runs" in result.output
+
+
+def test_all_cards_are_those_whose_rates_are_chosen(monkeypatch, capsys):
+    """A card that waits for its rates does not stop the others; asked for by its name it is refused."""
+    card = cards.read("ablations_paper")
+    monkeypatch.setattr(
+        cards, "read", lambda name: {"title": name} if name != "ablations_paper" else card | {"rates": {}}
+    )
+    names = experiment._all(tune=False, more=False)
+    assert "ablations_paper" not in names and {"ablations", "systems"} <= set(names)
+    assert "left out, since their rates are not chosen yet (--tune --store): ablations_paper" in capsys.readouterr().out
+    assert experiment._all(tune=True, more=False) == ["ablations_paper"]
 
 
 def test_a_rate_that_diverges_finds_nothing():
