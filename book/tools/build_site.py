@@ -16,6 +16,7 @@ from pathlib import Path
 
 import glossary_links
 import pipeline_map
+from expected import compare, measure
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -79,7 +80,11 @@ def copy_mathjax(target):
 
 
 def build(notebooks, folder):
-    """Build `folder`/_build/html; returns Jupyter Book's exit code, which is not 0 after any warning."""
+    """Build `folder`/_build/html.
+
+    Returns:
+        Jupyter Book's exit code, which is not 0 after any warning; 1 if the site has shrunk since the last release.
+    """
     out = Path(folder).resolve() / "_build"
     # From nothing each time: it takes seconds, whereas pages left over from an earlier build hide their warnings.
     for leftover in ("source", "html", ".doctrees"):
@@ -93,6 +98,7 @@ def build(notebooks, folder):
     code = subprocess.run(command, cwd=out.parent, env=os.environ | {"PYTHONPATH": path}).returncode
     if code == 0:
         redirect(out / "html")
+        code = compare(measure(out / "html"))
     return code
 
 

@@ -111,6 +111,7 @@ def valid(kind, path):
 @pytest.mark.parametrize(
     ("kind", "name"),
     [
+        ("github-workflows", ".github/workflows/site.yml"),
         ("github-workflows", ".github/workflows/test.yml"),
         ("github-workflows", ".github/workflows/weekly.yml"),
         ("github-issue-forms", ".github/ISSUE_TEMPLATE/error.yml"),
@@ -144,7 +145,35 @@ def test_hosted_checks_cover_pythons_and_systems():
     assert classifiers == pythons
 
 
-@pytest.mark.parametrize("name", ["test", "weekly"])
+WORKFLOWS = ["site", "test", "weekly"]
+
+
+def test_no_workflow_is_left_out():
+    assert sorted(path.stem for path in (ROOT / ".github/workflows").glob("*")) == WORKFLOWS
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_actions_are_pinned_to_a_commit_that_names_its_version(name):
+    """A tag can be moved to other code; a commit cannot. One commit per action in all workflows."""
+    lines = [line for line in text(f".github/workflows/{name}.yml").splitlines() if "uses:" in line]
+    assert lines and all(re.search(r"uses: [\w-]+/[\w-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+$", line) for line in lines)
+    everywhere = "\n".join(text(f".github/workflows/{other}.yml") for other in WORKFLOWS)
+    for action in {re.search(r"uses: ([^@]+)@", line)[1] for line in lines}:
+        assert len(set(re.findall(rf"uses: {action}@(\S+  # \S+)", everywhere))) == 1
+
+
+def test_pull_requests_get_a_site_to_look_at():
+    facts = yaml.load(text(".github/workflows/site.yml"), yaml.BaseLoader)
+    assert facts["on"] == ["pull_request"] and facts["permissions"] == {"contents": "read"}
+    steps = workflow("site")["site"]["steps"]
+    runs = [step["run"] for step in steps if "run" in step]
+    assert runs[-1].endswith("book/tools/build_site.py notebooks") and "continue-on-error" not in text(
+        ".github/workflows/site.yml"
+    )
+    assert steps[-1]["with"]["path"] == "_build/html"
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
 def test_targets_and_files_that_workflows_call_exist(name):
     runs = [step["run"] for job in workflow(name).values() for step in job["steps"] if "run" in step]
     for run in runs:

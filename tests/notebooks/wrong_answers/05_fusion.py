@@ -18,14 +18,12 @@ WRONG = [
         ("shares = lambda i, j: [0.9]", "two numbers"),
     ],
     [
+        ("on_shared = lambda h, w, r, c: shared_parts(h, w, r, c) * 2", "twice 0.96"),
         (
-            "def best_witness(h, w, rows, columns):\n    return torch.stack([x[rows] @ x[columns].T for x in h.values()]).amax(dim=0)",
-            "must not count",
+            "def on_shared(h, w, r, c):\n    up = sum((w[m][r][:, None] * x[r]) @ (w[m][c][:, None] * x[c]).T for m, x in h.items())\n"
+            "    return up / sum(w[m][c] for m in h)",
+            "other direction",
         ),
-        (
-            "def best_witness(h, w, rows, columns):\n    return torch.stack([x[rows] @ x[columns].T for x in h.values()]).mean(dim=0)",
-            "That is the mean",
-        ),
-        ("best_witness = lambda h, w, r, c: torch.zeros(3)", "Return a matrix"),
+        ("on_shared = lambda h, w, r, c: None", "Return a matrix"),
     ],
 ]

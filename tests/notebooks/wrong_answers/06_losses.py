@@ -4,6 +4,21 @@ PUSH = "s = (negatives / temperature).softmax(0).sort(descending=True).values.cu
 
 WRONG = [
     [
+        (
+            "def pushed(negatives, temperature):\n"
+            "    s = negatives.softmax(0).sort(descending=True).values.cumsum(0)\n"
+            "    return int((s < 0.5).sum()) + 1",
+            "temperature makes no difference",
+        ),
+        (f"def pushed(negatives, temperature):\n    {PUSH}\n    return int((s < 0.5).sum())", "One short"),
+        (
+            f"def pushed(negatives, temperature):\n    {PUSH.replace('descending=True', '')}\n"
+            "    return int((s < 0.5).sum()) + 1",
+            "Hardest first",
+        ),
+        (f"def pushed(negatives, temperature):\n    {PUSH}\n    return s", "Return one number"),
+    ],
+    [
         ("start_of_agreement = lambda batch: math.log(batch)", "the row only"),
         ("start_of_agreement = lambda batch: math.log(2 * batch)", "counts the positive twice"),
         ("start_of_agreement = lambda batch: 2 * batch - 1", "is wanted"),
@@ -11,23 +26,8 @@ WRONG = [
     ],
     [
         (
-            "def heard(negatives, temperature):\n"
-            "    s = negatives.softmax(0).sort(descending=True).values.cumsum(0)\n"
-            "    return int((s < 0.5).sum()) + 1",
-            "temperature makes no difference",
-        ),
-        (f"def heard(negatives, temperature):\n    {PUSH}\n    return int((s < 0.5).sum())", "One short"),
-        (
-            f"def heard(negatives, temperature):\n    {PUSH.replace('descending=True', '')}\n"
-            "    return int((s < 0.5).sum()) + 1",
-            "Hardest first",
-        ),
-        (f"def heard(negatives, temperature):\n    {PUSH}\n    return s", "Return one number"),
-    ],
-    [
-        (
-            "separate_logs = lambda a, b, t: -log_matches_of_kinds(a, b, t, 'across')[0]",
-            "Left to right only",
+            "separate_logs = lambda a, b, t: -log_matches_of_kinds(a, b, t, 'across')[1]",
+            "from right to left only",
         ),
         ("separate_logs = lambda a, b, t: -sum(log_matches_of_kinds(a, b, t, 'across'))", "return their sum"),
         ("separate_logs = lambda a, b, t: -sum(log_matches_of_kinds(a, b, t, 'both')) / 2", "own graph"),

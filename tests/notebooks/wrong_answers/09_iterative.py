@@ -3,10 +3,6 @@
 WRONG = [
     [
         (
-            "def added_in(r, p):\n    return sorted(r)[p - 1] if len(r) >= p else None",
-            "its counter starts anew",
-        ),
-        (
             "def added_in(r, p):\n    n = 0\n    for i in range(1, 9):\n        n = n + 1 if i in r else 0\n        if n >= min(p, 3): return i",
             "return None",
         ),
