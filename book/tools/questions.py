@@ -22,7 +22,7 @@ MORE = {"choice": {"wrong"}, "short": set(), "calculation": {"compute", "number"
 
 HEAD = """# A bank of questions
 
-{total} questions for tests and discussions, three to five for each chapter, with their answers folded; each answer links to the section that gives it. For a learning platform, `make teach`
+{total} questions for tests and discussions, three to ten for each chapter and for the primer, with their answers folded; each answer links to the section that gives it. For a learning platform, `make teach`
 writes them as GIFT text (`_build/teaching/questions.gift`), which Moodle and others import. Calculated numbers are checked by a test. This page is made from `book/questions.yaml` by `book/tools/questions.py`.
 """
 ENTRY = """
@@ -32,7 +32,7 @@ ENTRY = """
 
 {answer}{wrong}
 
-See [{heading}](../notebooks/{chapter}.ipynb#{anchor}).
+See [{heading}]({path}#{anchor}).
 
 </details>
 """
@@ -57,15 +57,28 @@ def options_of(question):
     return options, "abcdef"[options.index(question["answer"])]
 
 
+def path_of(chapter):
+    """Where a chapter, or the primer, lies relative to the page of questions."""
+    return "primer.md" if chapter == "primer" else f"../notebooks/{chapter}.ipynb"
+
+
+def title_of(chapter):
+    """Its title, with its number if it has one."""
+    path = PAGE.parent / path_of(chapter)
+    if path.suffix == ".md":
+        return re.match(r"# (.+)", path.read_text(encoding="utf-8"))[1]
+    cells = nbformat.read(path, as_version=4).cells
+    title = next(m[1] for c in cells if (m := re.match(r"# (.+)", c.source)))
+    return f"Chapter {int(chapter[:2])}: {title}"
+
+
 def page():
     """The text of book/questions.md."""
     questions, parts, before = read(), [], None
     for q in questions:
         if q["chapter"] != before:
             before, number = q["chapter"], 0
-            nb = nbformat.read(ROOT / "notebooks" / f"{before}.ipynb", as_version=4)
-            title = next(m[1] for c in nb.cells if (m := re.match(r"# (.+)", c.source)))
-            parts.append(f"\n## Chapter {int(before[:2])}: {title}\n")
+            parts.append(f"\n## {title_of(before)}\n")
         number += 1
         fields = {"options": "", "wrong": "", "answer": q["answer"]}
         if q["kind"] == "choice":
@@ -77,7 +90,7 @@ def page():
             fields["wrong"] = "\n\n" + "\n".join(lines)
         parts.append(ENTRY.format(**{
             "number": number, "kind": KINDS[q["kind"]], "difficulty": q["difficulty"], "question": q["question"],
-            "heading": q["see"], "chapter": before, "anchor": slug(q["see"]), **fields,
+            "heading": q["see"], "path": path_of(before), "anchor": slug(q["see"]), **fields,
         }))  # fmt: skip
     return HEAD.format(total=len(questions)) + "".join(parts)
 
