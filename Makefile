@@ -126,7 +126,8 @@ fuzz: setup ## try 100,000 damaged inputs on every reader, by a random seed that
 	@seed="$(SEED)"; seed="$${seed:-$$($(BIN)/python -c 'import secrets; print(secrets.randbelow(2**32))')}"; \
 	echo "To repeat these:  make fuzz EXAMPLES=$(EXAMPLES) SEED=$$seed"; \
 	PMF_EXAMPLES=$(EXAMPLES) PMF_SEED=$$seed $(BIN)/python -m pytest -q -n 2 --dist loadfile --timeout 0 \
-	  tests/unit/test_hostile.py tests/unit/test_hostile_own.py tests/unit/test_hostile_runs.py tests/unit/test_own_pairs.py
+	  tests/unit/test_hostile.py tests/unit/test_hostile_own.py tests/unit/test_hostile_runs.py \
+	  tests/unit/test_hostile_formats.py tests/unit/test_own_pairs.py
 
 .PHONY: lint
 lint: setup ## check style and formatting (ruff)

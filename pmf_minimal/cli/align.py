@@ -10,6 +10,7 @@ import click
 from pmf_minimal.cli.data import claimed, user_errors
 from pmf_minimal.cli.halts import halting
 from pmf_minimal.cli.say import InputError, say
+from pmf_minimal.datasets.escape import one_line
 
 # Whatever needs PyTorch is imported where it is used: --help answers at once.
 
@@ -77,6 +78,8 @@ def align(left, right, features, precision, lenient, device, out, report, seeds,
       matches.nt         those that are kept, as owl:sameAs, if all their ids are absolute IRIs
       thresholds.csv     precision and recall at each threshold, estimated
       run.json           settings and known pairs, for predict
+
+    What takes long is kept beside this folder until it is written. After a halt the same command goes on from there.
     """
     _check(report)
     _run(left, right, features, precision, lenient, device, out, report, seeds, start, many)
@@ -117,7 +120,8 @@ def _run(left, right, features, precision, lenient, device, out, report, seeds, 
         pick_device(device)
     except ValueError as error:
         raise InputError(str(error)) from None
-    with halting(lambda: "nothing is kept; give the same command again."), claimed(out), user_errors():
+    stages = own.Stages(out.parent)
+    with halting(lambda: _left(stages)), claimed(out), user_errors(), stages:
         both = [own.read_graph(path, lenient) for path in (left, right)]
         names = [name for name, *_ in features]
         for name, *files in features:
@@ -127,7 +131,7 @@ def _run(left, right, features, precision, lenient, device, out, report, seeds, 
                 side.features = {**side.features, name: own.read_features(Path(file))}
                 side.files[name] = Path(file)
         precision = 0.9 if precision is None else precision
-        alignment = own.align(*both, seeds, start=start, precision=precision, many=many, device=device)
+        alignment = own.align(*both, seeds, start=start, precision=precision, many=many, device=device, stages=stages)
         for note in alignment.notes:
             say(f"Note: {note}", err=True)
         alignment.save(out)
@@ -136,6 +140,13 @@ def _run(left, right, features, precision, lenient, device, out, report, seeds, 
     _tell(alignment, out)
     if report:
         say(f"Open {report} in a browser to look at the matches and to review them.")
+
+
+def _left(stages):
+    """What is left of an alignment that was halted."""
+    if stages.kept():
+        return f"what was found so far is in {stages.folder}; give the same command to go on from there."
+    return "nothing is kept; give the same command again."
 
 
 def _tell(alignment, out):
@@ -162,9 +173,11 @@ def _tell(alignment, out):
             f"({row['precision_low']:.2f} to {row['precision_high']:.2f})."
         )
         columns = ["left_name", "right_name", "score", "probability", *(c for c in new if c.startswith("from "))]
-        say(
-            f"\nThe surest, and the evidence of each modality:\n\n{new[columns].head(8).to_string(index=False, float_format='{:.2f}'.format)}"
-        )
+        some = new[columns].head(8)
+        for side in ("left_name", "right_name"):
+            some = some.assign(**{side: [one_line(name, 60) for name in some[side]]})
+        text = some.to_string(index=False, float_format="{:.2f}".format)
+        say(f"\nThe surest, and the evidence of each modality:\n\n{text}")
     else:
         best = (
             f"the best that can be reached is {table['precision'].max():.2f}" if len(table) else "no pair is probable"

@@ -7,19 +7,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pmf_minimal.datasets.escape import printable
-from pmf_minimal.own.alignment import Alignment, read_settings
+from pmf_minimal.datasets.escape import one_line, printable
+from pmf_minimal.own.alignment import Alignment, check_precision, read_settings
 from pmf_minimal.own.clean import clean
 from pmf_minimal.own.features import read_features
 from pmf_minimal.own.frames import SIDES, check_tables, from_frames
 from pmf_minimal.own.graph import graphs_of
-from pmf_minimal.own.matcher import find
+from pmf_minimal.own.matcher import COMPARISONS, find
 from pmf_minimal.own.names import without_terms
 from pmf_minimal.own.pairs import known_pairs, read_pairs
 from pmf_minimal.own.read import read_graph
+from pmf_minimal.own.stages import Stages
 from pmf_minimal.own.tables import Tables
 
-__all__ = ["Alignment", "Tables", "align", "from_frames", "read_features", "read_graph", "read_pairs", "read_settings"]
+__all__ = [
+    "Alignment", "Stages", "Tables", "align", "from_frames", "read_features", "read_graph", "read_pairs", "read_settings",
+]  # fmt: skip
 
 
 def align(
@@ -32,6 +35,7 @@ def align(
     many: bool = False,
     device: str = "auto",
     progress: bool = True,
+    stages: Stages | None = None,
 ) -> Alignment:
     """Align two graphs of your own.
 
@@ -44,6 +48,7 @@ def align(
         many: several left entities may have one right counterpart.
         device: where features of pictures are computed, ``auto``, ``cpu`` or ``cuda``.
         progress: show what takes long.
+        stages: keeps what takes long, so that the same call goes on after a halt; None keeps nothing.
 
     Returns:
         ``matches`` (all), ``kept`` and ``thresholds``, DataFrames; ``describe(side, uri)``; ``save(folder)``.
@@ -51,16 +56,20 @@ def align(
     Raises:
         DataError: a file or table that cannot be used; nothing to compare by.
     """
+    check_precision(precision)
     name = "your graphs"
     both = [_tables(graph) for graph in (left, right)]
     pairs = [] if seeds is None else read_pairs(Path(seeds), *both) if isinstance(seeds, str | Path) else seeds
     both = [clean(tables, f"{name}, {word} graph") for word, tables in zip(SIDES, both, strict=True)]
     both = [without_terms(tables, f"{name}, {word} graph") for word, tables in zip(SIDES, both, strict=True)]
-    both, notes = check_tables(both, name)
+    both, notes = check_tables(both, name, COMPARISONS)
     graphs = graphs_of(*both)
     known, remarks = known_pairs(pairs, [graph.number for graph in graphs], name, many=many)
     usable = ~graphs[0].blank[known[:, 0]] & ~graphs[1].blank[known[:, 1]] if len(known) else np.zeros(0, bool)
-    found = find(graphs, known[usable], many=many, first=start, device=device, progress=progress)
+    stages = stages or Stages()
+    stages.begin(graphs, known[usable], {"many": many, "start": start, "device": device})
+    options = {"many": many, "first": start, "device": device, "progress": progress}
+    found = find(graphs, known[usable], **options, stages=stages)
     notes = [*both[0].notes, *both[1].notes, *notes, *remarks, *_remarks(graphs)]
     return Alignment(graphs, found, precision, [printable(note) for note in notes], {"many": many, "start": start})
 
@@ -76,7 +85,9 @@ def _remarks(graphs) -> list[str]:
     notes = []
     for word, graph in zip(SIDES, graphs, strict=True):
         if graph.name_properties:
-            notes.append(f"names of the {word} graph are taken from {', '.join(graph.name_properties[:5])}")
+            notes.append(
+                f"names of the {word} graph are taken from {', '.join(one_line(p, 100) for p in graph.name_properties[:5])}"
+            )
         if blank := int(graph.blank.sum()):
             notes.append(
                 f"{blank} of {len(graph)} entities of the {word} graph are blank nodes; no other file could name "

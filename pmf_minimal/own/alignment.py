@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pmf_minimal.datasets.folders import new_folder, write_each
-from pmf_minimal.errors import DamagedFile
+from pmf_minimal.errors import DamagedFile, DataError
 from pmf_minimal.own import report
 from pmf_minimal.own.estimates import thresholds
 from pmf_minimal.own.graph import Graph
@@ -32,11 +32,23 @@ def read_settings(folder: Path) -> tuple[pd.DataFrame | None, dict]:
     facts = read_json(folder / "run.json")
     check_format(facts, folder / "run.json")
     try:
-        known = pd.DataFrame([(str(a), str(b)) for a, b in facts["known"]], columns=["left", "right"])
-        settings = {"precision": float(facts["precision"]), "start": facts["start"], "many": bool(facts["many"])}
-    except (KeyError, TypeError, ValueError):
+        pairs = [(a, b) for a, b in facts["known"] if isinstance(a, str) and isinstance(b, str)]
+        if len(pairs) < len(facts["known"]) or not all(isinstance(pair, list) for pair in facts["known"]):
+            raise ValueError
+        known = pd.DataFrame(pairs, columns=["left", "right"])
+        settings = {"precision": float(facts["precision"]), "start": facts["start"], "many": facts["many"]}
+        if settings["start"] not in (None, "names", "images") or not isinstance(settings["many"], bool):
+            raise ValueError
+        check_precision(settings["precision"])
+    except (KeyError, TypeError, ValueError, DataError):
         raise DamagedFile(f"{folder / 'run.json'}: not what align writes; give the folder of an align") from None
     return (known if len(known) else None), settings
+
+
+def check_precision(precision: float) -> None:
+    """DataError unless it is a share; NaN is none."""
+    if not 0 <= precision <= 1:
+        raise DataError(f"precision {precision}: no share of the matches can be asked for that way; give 0 to 1")
 
 
 class Alignment:

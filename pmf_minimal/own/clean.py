@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +10,9 @@ import pandas as pd
 
 from pmf_minimal.errors import BadFeatures, DataError, DuplicateId, MalformedLine
 from pmf_minimal.own.tables import Tables
+
+#: Characters of an id, or of what a relation is called. No server takes longer IRIs.
+MAX_ID = 2**13
 
 
 def clean(tables: Tables, where: str) -> Tables:
@@ -19,7 +22,8 @@ def clean(tables: Tables, where: str) -> Tables:
         where: what messages call this graph.
 
     Raises:
-        MalformedLine: a table has too few columns, columns that are called otherwise, an empty cell, or is no table at all.
+        MalformedLine: a table has too few columns, columns that are called otherwise, an empty cell, an id that is too
+            long, or is no table at all.
         DuplicateId: an entity has two names, images or rows of features. BadFeatures: features are no table of numbers.
     """
     attributes = pd.DataFrame(columns=["entity", "attribute", "value"], dtype=object)
@@ -69,11 +73,24 @@ def missing(value) -> bool:
 def _strings(table: pd.DataFrame, columns: tuple[str, ...], where: str) -> pd.DataFrame:
     order = column_order(table, columns, where)
     cells = table.iloc[:, order].astype(object).set_axis(columns, axis=1)
-    bad = cells.isna() | (cells == "")
+    bad = cells.isna()
+    cells = cells.map(str)
+    bad |= (cells == "") | cells.map(str.isspace)
     if bad.to_numpy().any():
         row = int(bad.any(axis=1).to_numpy().argmax())
         raise MalformedLine(f"{where}: row {row} has an empty cell; fill it or drop the row")
-    return cells.map(str)
+    for column in columns:
+        _check_lengths(cells[column], f"{where}, {column}")
+    return cells
+
+
+def _check_lengths(ids: Iterable[str], where: str) -> None:
+    """MalformedLine names the first id that is too long: one that every message and table would have to hold."""
+    for k, word in enumerate(ids):
+        if len(word) > MAX_ID:
+            raise MalformedLine(
+                f"{where}: row {k}, {word[:40]!r}…, has {len(word):,} characters; give an id of at most {MAX_ID:,}"
+            )
 
 
 def _values(attributes: pd.DataFrame) -> list[str]:
@@ -107,6 +124,7 @@ def _mapping(values, what: str, where: str) -> dict[str, object]:
         if str(entity) in found:
             raise DuplicateId(f"{where}: {entity} for the second time; drop one of the two")
         found[str(entity)] = value
+    _check_lengths(found, where)
     return found
 
 
@@ -117,6 +135,7 @@ def _numbers(table: pd.DataFrame, where: str) -> pd.DataFrame:
     if any(missing(e) for e in table.index):
         raise BadFeatures(f"{where}: a row without an entity; name it or drop the row")
     index = [str(e) for e in table.index]
+    _check_lengths(index, where)
     again = pd.Index(index).duplicated()
     if again.any():
         raise DuplicateId(f"{where}: {index[int(again.argmax())]} twice; keep one row of it")
@@ -125,6 +144,9 @@ def _numbers(table: pd.DataFrame, where: str) -> pd.DataFrame:
             x = table.to_numpy(np.float32)
     except (TypeError, ValueError):
         raise BadFeatures(f"{where}: something else than numbers; give numbers only") from None
+    bad = ~np.isfinite(x).all(axis=1)
+    if bad.any():
+        raise BadFeatures(f"{where}: row {int(bad.argmax())} holds NaN or infinity; drop it or compute it again")
     return pd.DataFrame(x, index=index)
 
 

@@ -82,13 +82,16 @@ def from_frames(
     return graphs
 
 
-def check_tables(both: list[Tables], name: str) -> tuple[list[Tables], list[str]]:
+def check_tables(both: list[Tables], name: str, taken: Iterable[str] = ()) -> tuple[list[Tables], list[str]]:
     """Both graphs with the features that both have, and sentences on what is strange about them.
+
+    Args:
+        taken: what features may not be called, beside the usual names.
 
     Raises:
         BadFeatures, UnknownId: as :func:`from_frames`.
     """
-    both, notes = _features_of_both(*both)
+    both, notes = _features_of_both(*both, taken)
     return both, notes + _strangers(both, name)
 
 
@@ -142,13 +145,13 @@ def _numbers(cells: np.ndarray, *vocabularies: dict[str, int]) -> np.ndarray:
     return np.array(columns, dtype=np.int64).T.reshape(-1, len(vocabularies))
 
 
-def _features_of_both(left: Tables, right: Tables) -> tuple[list[Tables], list[str]]:
+def _features_of_both(left: Tables, right: Tables, taken: Iterable[str]) -> tuple[list[Tables], list[str]]:
     """The graphs with the features that both have, and a sentence on each that is left out.
 
     Raises:
         BadFeatures: a modality's name is of no use, or the two graphs' rows differ in width.
     """
-    reserved = {"joint", "structure", "relation", "attribute", "char"}
+    reserved = {"joint", "structure", "relation", "attribute", "char", *taken}
     if left.images or right.images:
         reserved.add("image")
     notes = []

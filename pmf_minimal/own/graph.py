@@ -17,13 +17,15 @@ from pmf_minimal.datasets.escape import printable
 from pmf_minimal.own.names import choose_names, holds_name, words_of_id
 from pmf_minimal.own.rdf import LABELS
 from pmf_minimal.own.tables import Tables
-from pmf_minimal.own.words import fold
+from pmf_minimal.own.words import MAX_TEXT, fold
 
 TYPE = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type"
 #: Names of an entity that are compared.
 MAX_NAMES = 8
 #: A property may give names if so many of its values are distinct, if they are so long at most, and so many of their characters letters.
 MIN_DISTINCT, MAX_LETTERS, MIN_LETTERS = 0.5, 80, 0.5
+#: Properties beside the usual ones that names are taken from, at most.
+MAX_FOUND = 20
 _HINT = re.compile(r"name|title|label|term", re.IGNORECASE)
 
 
@@ -182,28 +184,34 @@ def _name_properties(values: pd.DataFrame, given: np.ndarray) -> list[str]:
     usual = [a for a in values["attribute"].unique() if a in LABELS or holds_name(a)]
     named = given.copy()
     named[values["entity"][values["attribute"].isin(usual)].unique()] = True
+    holders = values.groupby("attribute")["entity"].nunique()
     found: list[str] = []
-    while True:
+    while len(found) < MAX_FOUND:
         rest = values[~named[values["entity"]]]
-        likely = [(score, a) for a, rows in rest.groupby("attribute", sort=False) if (score := _likeness(a, rows))]
+        if not len(rest):
+            break
+        scores = _likeness(rest)
         # Properties of an entity that has a name already are not needed, such as the descriptions beside titles.
-        holders = values.groupby("attribute")["entity"].nunique()
-        likely = [(s, a) for s, a in likely if rest.loc[rest["attribute"] == a, "entity"].nunique() > holders[a] / 2]
-        if not likely:
-            return usual + found
-        found.append(max(likely)[1])
+        scores = scores[rest.groupby("attribute")["entity"].nunique() > holders[scores.index] / 2]
+        if not len(scores) or not (best := scores.max()) > 0:
+            break
+        found.append(max(scores.index[scores == best]))
         named[rest["entity"][rest["attribute"] == found[-1]].unique()] = True
+    return usual + found
 
 
-def _likeness(attribute: str, rows: pd.DataFrame) -> float:
-    """How well a property would do as the name of those that have it; 0 where it would not."""
-    texts = rows["value"]
-    some = texts.iloc[:: max(1, len(texts) // 2000)]
-    letters = some.map(lambda text: sum(c.isalpha() for c in text) / max(len(text), 1)).mean()
-    distinct = texts.str.casefold().nunique() / len(texts)
-    if some.str.len().median() > MAX_LETTERS or letters < MIN_LETTERS or distinct < MIN_DISTINCT:
-        return 0.0
-    return rows["entity"].nunique() * distinct * (2 if _HINT.search(_last(attribute)) else 1)
+def _likeness(rows: pd.DataFrame) -> pd.Series:
+    """How well each property would do as the name of those that have it; 0 where it would not."""
+    groups = rows.groupby("attribute")
+    size = groups["value"].transform("size")
+    some = rows[groups.cumcount() % (size // 2000).clip(lower=1) == 0]
+    letters = some["value"].map(lambda text: sum(map(str.isalpha, text[:MAX_TEXT])) / max(len(text[:MAX_TEXT]), 1))
+    letters = letters.groupby(some["attribute"]).mean()
+    length = some["value"].str.len().groupby(some["attribute"]).median()
+    distinct = rows["value"].str.casefold().groupby(rows["attribute"]).nunique() / groups.size()
+    hints = pd.Series([2 if _HINT.search(_last(a)) else 1 for a in distinct.index], distinct.index)
+    fits = (length <= MAX_LETTERS) & (letters >= MIN_LETTERS) & (distinct >= MIN_DISTINCT)
+    return groups["entity"].nunique() * distinct * hints * fits
 
 
 def _last(iri: str) -> str:

@@ -14,6 +14,8 @@ from pmf_minimal.own.words import vectors, weighted
 
 #: Entities with more links than this are described by none of them, and those with more than that lead to nothing beyond.
 MAX_LINKS, MAX_BETWEEN = 500, 30
+#: Properties that are compared as numbers, the commonest of them, and matches that two of them have to go together in.
+MAX_NUMERIC, LEAST_VALUES = 50, 10
 #: What words and matches two links away count.
 SECOND = 0.5
 
@@ -83,7 +85,7 @@ class Numbers:
         self.pairs = []
         for a in self.columns[0]:
             close = {b: self._surprise(a, b, left, right) for b in self.columns[1]}
-            mean = {b: np.nanmean(s) for b, s in close.items() if (~np.isnan(s)).sum() >= 10}
+            mean = {b: np.nanmean(s) for b, s in close.items() if (~np.isnan(s)).sum() >= LEAST_VALUES}
             best = max(mean, key=mean.get, default=None)
             if best is not None and mean[best] > 1.5:  # by chance it would be 1
                 self.pairs.append((a, best))
@@ -102,20 +104,25 @@ class Numbers:
 
 def _numeric(graph: Graph) -> dict[str, np.ndarray]:
     """Property -> float64 ``[n]``, NaN where there is none, of properties whose values are numbers or dates, as a rule."""
-    found = {}
-    for attribute, rows in graph.values.groupby("attribute", sort=False):
+    found: dict[str, np.ndarray] = {}
+    often = graph.values["attribute"].value_counts()
+    often = often[often >= LEAST_VALUES]
+    for attribute, rows in graph.values[graph.values["attribute"].isin(often.index)].groupby("attribute", sort=False):
         number = pd.to_numeric(rows["value"], errors="coerce")
         if number.notna().mean() < 0.8:
             dates = pd.to_datetime(rows["value"], errors="coerce", utc=True, format="ISO8601")
             if dates.notna().mean() < 0.8:
                 continue
-            number = dates.astype("int64").where(dates.notna()) / 8.64e13
+            number = dates.dt.as_unit("s").astype("int64").where(dates.notna()) / 86400
+        number = number.astype(float)
+        number = number.where(np.isfinite(number))  # 1e999 is infinite
         if number.nunique() < 5:
             continue
         column = np.full(len(graph), np.nan)
         column[rows["entity"].to_numpy()[::-1]] = number.to_numpy(float)[::-1]  # the first of several
         found[attribute] = column
-    return found
+    # Each is compared with each of the other graph.
+    return dict(sorted(found.items(), key=lambda item: -int((~np.isnan(item[1])).sum()))[:MAX_NUMERIC])
 
 
 class Kinds:
@@ -142,13 +149,15 @@ class Kinds:
         """As :meth:`Sparse.similarity`."""
         a, b = self.kinds[0][i], self.kinds[1][j]
         code, count, n_kinds = self.count
-        own = _looked_up(*self.own, i * self.width + j)
+        own = looked_up(*self.own, i * self.width + j)
         chance, n = self.shares[0][a] * self.shares[1][b], self.total - own
-        seen = np.maximum(_looked_up(code, count, a * n_kinds + b) - own, 0)
+        seen = np.maximum(looked_up(code, count, a * n_kinds + b) - own, 0)
         return np.log((seen + self.BELIEVED * chance) / (n + self.BELIEVED) / chance).astype(np.float32)
 
 
-def _looked_up(keys: np.ndarray, values: np.ndarray, key: np.ndarray) -> np.ndarray:
+def looked_up(keys: np.ndarray, values: np.ndarray, key: np.ndarray) -> np.ndarray:
     """The value of each key, keys sorted; 0 where it is not there."""
+    if not len(keys):
+        return np.zeros(len(key))
     place = np.minimum(np.searchsorted(keys, key), len(keys) - 1)
     return np.where(keys[place] == key, values[place], 0.0)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from tqdm import tqdm
@@ -13,9 +14,12 @@ from pmf_minimal.own import candidates, learnt, modalities
 from pmf_minimal.own.graph import Graph
 from pmf_minimal.own.mixture import Pairs
 from pmf_minimal.own.posterior import Posterior, fit, start
+from pmf_minimal.own.stages import Arrays, Stages, pairs_fit
 
 #: Rounds in which matches help to find others.
 ROUNDS = 3
+#: What graphs are compared by beside features, which may not be called so.
+COMPARISONS = ("names", "digits", "values", "images", "context", "structure", "kind", "numbers")
 #: How probable a match must be to help.
 SURE = 0.5
 
@@ -45,6 +49,7 @@ def find(
     first: str | None = None,
     device: str = "cpu",
     progress: bool = True,
+    stages: Stages | None = None,
 ) -> Found:
     """Compare, learn, match; then again with what the matches tell of their neighbours.
 
@@ -55,49 +60,125 @@ def find(
         first: begin with this comparison alone, names or images; None with all.
         device: where features of pictures are computed.
         progress: show what takes long.
+        stages: keep what takes long, and take up what an earlier call kept.
 
     Raises:
         DataError: there is nothing to compare by.
     """
+    stages = stages or Stages()
     swapped = not many and len(graphs[0]) > len(graphs[1])
     if swapped:
         graphs, known = graphs[::-1], known[:, ::-1]
-    given = _given(graphs, device, progress)
+    work = _Work(graphs, known, many, progress, stages)
+    given = _given(graphs, device, progress, stages)
     begin = {name: c for name, c in given.items() if first in (None, name)}
     if not any(hasattr(c, "candidates") for c in begin.values()) and not len(known):
         by = f"by {first}" if first else "by: no names, values or features that both have"
         raise DataError(f"these graphs have nothing to compare {by}; give known pairs with --seeds")
-    told = (lambda what: what) if progress else (lambda what: None)
     bar = tqdm(total=ROUNDS + 1, desc="align", disable=not progress, leave=False)
-    pairs, posterior = None, None
+    believed = None
     if begin:
-        pairs = _pairs(graphs, begin, known, many, told)
-        kinds = [graph.kinds for graph in graphs]
-        decoys = [c.decoys(kinds) if hasattr(c, "decoys") else None for c in begin.values()]
-        posterior = fit(pairs, start(pairs, decoys, max(1.0, len(graphs[1]) / len(graphs[0]))))
-    around = learnt.context(graphs)
+        believed = stages("round-0", lambda: work.first(begin), work.fits)
+    given |= {"context": around} if (around := learnt.context(graphs)) else {}
     bar.update()
-    for _ in range(ROUNDS):
-        p = known[:, 0], known[:, 1], np.ones(len(known))
-        if posterior is not None:
-            p = _sure(pairs, posterior)
-        now = given | ({"context": around} if around else {}) | _learnt(graphs, *p)
-        old, pairs = pairs, _pairs(graphs, now, known, many, told)
-        posterior = fit(pairs, _carried(pairs, old, posterior, len(graphs[1])))
-        begin = now
+    for k in range(1, ROUNDS):
+        believed = stages(f"round-{k}", partial(work.believed, given, believed, k), work.fits)
         bar.update()
+    names, pairs, posterior = work.round(given, believed, ROUNDS)
+    bar.update()
     bar.close()
     recall = float(pairs.found[pairs.known].mean()) if len(known) else float("nan")
-    return Found(pairs, posterior, list(begin), swapped, recall)
+    return Found(pairs, posterior, names, swapped, recall)
 
 
-def _given(graphs: list[Graph], device: str, progress: bool) -> dict[str, object]:
+@dataclass
+class _Work:
+    """The rounds of :func:`find`. What one passes on to the next is believed: int64 rows and columns, and float64 probabilities."""
+
+    graphs: list[Graph]
+    known: np.ndarray
+    many: bool
+    progress: bool
+    stages: Stages
+
+    def __post_init__(self):
+        self.fits = pairs_fit([len(graph) for graph in self.graphs])
+
+    def first(self, by: dict[str, object]) -> Arrays:
+        """By comparisons that need no match."""
+        pairs = self.pairs(by, 0)
+        kinds = [graph.kinds for graph in self.graphs]
+        decoys = [c.decoys(kinds) if hasattr(c, "decoys") else None for c in by.values()]
+        ratio = max(1.0, len(self.graphs[1]) / len(self.graphs[0]))
+        return _believed(pairs, fit(pairs, start(pairs, decoys, ratio)))
+
+    def believed(self, given: dict[str, object], before: Arrays | None, number: int) -> Arrays:
+        """One more round, and what is believed after it."""
+        return _believed(*self.round(given, before, number)[1:])
+
+    def round(self, given: dict[str, object], before: Arrays | None, number: int) -> tuple[list[str], Pairs, Posterior]:
+        """By what is believed before, too: names of the comparisons, candidates, and their posterior."""
+        row, column, p = before or (*self.known.T, np.ones(len(self.known)))
+        sure = p > SURE
+        by = given | _learnt(self.graphs, row[sure], column[sure], p[sure])
+        pairs = self.pairs(by, number)
+        guess = pairs.known.astype(float)
+        if before:
+            width = len(self.graphs[1])
+            guess = learnt.looked_up(row * width + column, p, pairs.row * width + pairs.column)
+        return list(by), pairs, fit(pairs, guess)
+
+    def pairs(self, by: dict[str, object], number: int) -> Pairs:
+        """Candidates of all comparisons, known pairs among them, with their similarities."""
+        graphs, known, width = self.graphs, self.known, len(self.graphs[1])
+        searched = [self.search(name, c, number) for name, c in by.items() if hasattr(c, "candidates")]
+        row, column = candidates.distinct([*searched, known.T], width)
+        possible = ~graphs[0].blank[row] & ~graphs[1].blank[column]
+        row, column = row[possible], column[possible]
+        if any(graph.blank.all() for graph in graphs):
+            raise DataError(
+                "all entities of one graph are blank nodes, which no other file could name, so they are never matched; give them IRIs"
+            )
+        if not len(row):
+            raise DataError("not one pair of entities has anything in common; give known pairs with --seeds")
+        key = row * width + column
+        found = np.isin(key, np.concatenate([i.astype(np.int64) * width + j for i, j in searched] or [key[:0]]))
+        similarity = np.stack([c.similarity(row, column) for c in by.values()], axis=1)
+        return Pairs(row, column, similarity, np.isin(key, known[:, 0] * width + known[:, 1]), found, self.many)
+
+    def search(self, name: str, comparison, number: int) -> Arrays:
+        """The candidates of one comparison, of which the matches around alone are others in each round."""
+        if comparison.searched is None:
+            told = name if self.progress else None
+            stage = f"candidates-{number}" if name == "structure" else f"candidates-of-{_hashed(name)}"
+            comparison.searched = self.stages(
+                stage, lambda: _int64(comparison.candidates(candidates.NEAREST, told)), self.fits
+            )
+        return comparison.searched
+
+
+def _believed(pairs: Pairs, posterior: Posterior) -> Arrays:
+    """Row, column and probability of all matches that are possible, sorted as the pairs are."""
+    some = posterior.pair[posterior.probability > 0]
+    return pairs.row[some], pairs.column[some], posterior.probability[posterior.probability > 0]
+
+
+def _int64(pairs: Arrays) -> Arrays:
+    return tuple(x.astype(np.int64) for x in pairs)
+
+
+def _hashed(name: str) -> str:
+    """What a file may be called, whatever a user calls the features."""
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _given(graphs: list[Graph], device: str, progress: bool, stages: Stages) -> dict[str, object]:
     """What can be compared before any match is known."""
     found = {
         "names": modalities.names(graphs),
         "digits": modalities.digits(graphs),
         "values": modalities.values(graphs),
-        "images": modalities.images(graphs, device, progress),
+        "images": modalities.images(graphs, device, progress, stages),
     }
     for name in (m for m in graphs[0].features if m in graphs[1].features):
         found[name] = modalities.features(graphs, name)
@@ -112,37 +193,3 @@ def _learnt(graphs: list[Graph], row: np.ndarray, column: np.ndarray, p: np.ndar
         numbers = learnt.Numbers(graphs, row, column)
         found["numbers"] = numbers if numbers.pairs else None
     return {name: comparison for name, comparison in found.items() if comparison is not None}
-
-
-def _pairs(graphs: list[Graph], by: dict, known: np.ndarray, many: bool, told: Callable) -> Pairs:
-    """Candidates of all comparisons, known pairs among them, with their similarities."""
-    width = len(graphs[1])
-    searched = [c.candidates(candidates.NEAREST, told(name)) for name, c in by.items() if hasattr(c, "candidates")]
-    row, column = candidates.distinct([*searched, known.T], width)
-    possible = ~graphs[0].blank[row] & ~graphs[1].blank[column]
-    row, column = row[possible], column[possible]
-    if any(graph.blank.all() for graph in graphs):
-        raise DataError(
-            "all entities of one graph are blank nodes, which no other file could name, so they are never matched; give them IRIs"
-        )
-    if not len(row):
-        raise DataError("not one pair of entities has anything in common; give known pairs with --seeds")
-    key = row * width + column
-    found = np.isin(key, np.concatenate([i.astype(np.int64) * width + j for i, j in searched] or [key[:0]]))
-    similarity = np.stack([c.similarity(row, column) for c in by.values()], axis=1)
-    return Pairs(row, column, similarity, np.isin(key, known[:, 0] * width + known[:, 1]), found, many)
-
-
-def _sure(pairs: Pairs, posterior: Posterior) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Row, column and probability of the matches that are probable enough to help."""
-    sure = posterior.pair[posterior.probability > SURE]
-    return pairs.row[sure], pairs.column[sure], posterior.probability[posterior.probability > SURE]
-
-
-def _carried(pairs: Pairs, old: Pairs | None, posterior: Posterior | None, width: int) -> np.ndarray:
-    """float64 ``[P]``: the posterior of these pairs among other candidates."""
-    if old is None:
-        return pairs.known.astype(float)
-    keys, key = old.row * width + old.column, pairs.row * width + pairs.column
-    place = np.minimum(np.searchsorted(keys, key), len(keys) - 1)
-    return np.where(keys[place] == key, posterior.of_pairs(old)[place], 0.0)

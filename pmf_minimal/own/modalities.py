@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from scipy.sparse import csr_array
 
+from pmf_minimal.datasets.assemble import unit
 from pmf_minimal.own import candidates
 from pmf_minimal.own.graph import Graph
+from pmf_minimal.own.stages import Stages
 from pmf_minimal.own.words import fold, vectors
 
 #: Entities of each graph that are compared with others of their own.
@@ -140,10 +143,7 @@ class Dense:
     """
 
     def __init__(self, rows: Sequence[np.ndarray], features: Sequence[np.ndarray], sizes: tuple[int, int]):
-        self.rows, self.features = (
-            rows,
-            [x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12) for x in features],
-        )
+        self.rows, self.features = rows, [unit(x.copy()) for x in features]
         self.place = [np.full(n, -1) for n in sizes]
         for place, some in zip(self.place, rows, strict=True):
             place[some] = np.arange(len(some))
@@ -180,7 +180,7 @@ def features(graphs: Sequence[Graph], name: str) -> Dense:
     return Dense(rows, [t.to_numpy(np.float32) for t in tables], tuple(map(len, graphs)))
 
 
-def images(graphs: Sequence[Graph], device: str, progress: bool) -> Dense | None:
+def images(graphs: Sequence[Graph], device: str, progress: bool, stages: Stages) -> Dense | None:
     """By pictures, if both graphs have some."""
     if not all(graph.images for graph in graphs):
         return None
@@ -188,5 +188,11 @@ def images(graphs: Sequence[Graph], device: str, progress: bool) -> Dense | None
     from pmf_minimal.scale.device import pick_device
 
     rows = [np.array([graph.number[e] for e in graph.images], int) for graph in graphs]
-    found = [vision.features([*g.images.values()], device=pick_device(device), progress=progress) for g in graphs]
-    return Dense(rows, [x.numpy() for x in found], tuple(map(len, graphs)))
+
+    def seen(k: int) -> np.ndarray:
+        files = [*graphs[k].images.values()]
+        compute = partial(vision.features, files, device=pick_device(device), progress=progress)
+        fits = lambda x: x.dtype == np.float32 and x.ndim == 2 and len(x) == len(files) and np.isfinite(x).all()  # noqa: E731
+        return stages(f"pictures-{k}", lambda: (compute().numpy(),), fits)[0]
+
+    return Dense(rows, [seen(0), seen(1)], tuple(map(len, graphs)))

@@ -186,13 +186,16 @@ def _content(path: Path) -> bytes:
     """The bytes of a file, unpacked; errors as :func:`read`."""
     data = lines.content(path, MAX_BYTES)
     if path.suffix.lower() == ".gz":
+        most = min(MAX_BYTES, max(SMALL, MAX_GROWTH * len(data)))
         try:
             with gzip.open(io.BytesIO(data)) as file:
-                data = file.read(MAX_BYTES + 1)
+                data = file.read(most + 1)
         except (OSError, EOFError, zlib.error) as error:
             raise DamagedFile(f"{path}: cannot be unpacked ({because(error)}); get it again") from None
-        if len(data) > MAX_BYTES:
-            raise DamagedFile(f"{path}: unpacks to more than {MAX_BYTES:,} bytes; use a part of it")
+        if len(data) > most:
+            raise DamagedFile(
+                f"{path}: unpacks to more than {most:,} bytes, which no text does; use a part of it, or unpack it yourself"
+            )
         data = data.removeprefix(b"\xef\xbb\xbf")
     return data
 

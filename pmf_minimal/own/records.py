@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from pmf_minimal.datasets import lines
@@ -31,7 +32,7 @@ def read(path: Path) -> Tables:
     if not len(table):
         raise EmptyFile(f"{path}: no row below the first line; is this the right file?")
     found = headings(list(table.columns))
-    if {"head", "tail"} <= found.keys() and "id" not in map(str.casefold, map(str, table.columns)):
+    if {"head", "tail"} <= found.keys() and not {*IDS} & {str(name).strip().casefold() for name in table.columns}:
         return _triples(table, found, path)
     return _records(table, places, path)
 
@@ -66,10 +67,15 @@ def _records(table: pd.DataFrame, places: list[int], path: Path) -> Tables:
         raise MalformedLine(
             f"{path}:1: one column, {folded[0][:80]!r}; give attributes too, with a comma or (in .tsv) a tab between"
         )
-    parts = [pd.DataFrame({"entity": ids, "attribute": str(table.columns[k]), "value": table.iloc[:, k]}) for k in rest]
-    attributes = pd.concat(parts)
-    # A stable sort keeps the columns' order in each record; empty cells stay out, the record itself stays in.
-    attributes = attributes[attributes["value"] != ""].sort_index(kind="stable")
+    # Record by record; empty cells stay out.
+    attributes = pd.DataFrame(
+        {
+            "entity": np.repeat(ids.to_numpy(object), len(rest)),
+            "attribute": np.tile(np.array([str(table.columns[k]) for k in rest], object), len(ids)),
+            "value": table.iloc[:, rest].to_numpy(object).ravel(),
+        }
+    )
+    attributes = attributes[attributes["value"] != ""]
     empty = ids[~ids.isin(attributes["entity"])]
     notes = [f"{path}: {len(empty)} records have an id and nothing else, and are left out"] if len(empty) else []
     return Tables(pd.DataFrame(columns=["head", "relation", "tail"], dtype=object), attributes, notes=notes)
@@ -79,10 +85,11 @@ def _text(path: Path) -> tuple[pd.DataFrame, list[int]]:
     content = lines.decode(lines.content(path), path)
     rows = list(table_rows(content, path, separator(path, content)))
     first = rows[0][1]
-    again = lines.repeated(first)
+    again = lines.repeated(name.casefold() if name.casefold() in IDS else name for name in first)
     if again is not None:
         raise MalformedLine(f"{path}:{rows[0][0]}: two columns are called {first[again][:80]!r}; rename one of them")
-    return pd.DataFrame([row for _, row in rows[1:]], columns=first, dtype=object), [number for number, _ in rows[1:]]
+    cells = np.array([row for _, row in rows[1:]], object).reshape(-1, len(first))
+    return pd.DataFrame(cells, columns=pd.Index(first, dtype=object)), [number for number, _ in rows[1:]]
 
 
 def _parquet(path: Path) -> tuple[pd.DataFrame, list[int]]:

@@ -12,6 +12,7 @@ import base64
 import hashlib
 import io
 import json
+import os
 import string
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -37,6 +38,7 @@ Picture = Callable[[str, str], "str | Path | Image.Image | None"]
 
 TEMPLATE = Path(__file__).with_name("page")
 ENDINGS = (".html", ".htm")
+MARK = "<title>Alignment report</title>"  # by which a page of ours is known
 SIDES = ("left", "right")
 # What is shown of one entity; how much more there is, the page says.
 ATTRIBUTES, VALUES, LETTERS = 40, 12, 400
@@ -53,10 +55,22 @@ def check(path: Path) -> None:
     Raises:
         NotWritable: the name does not end in .html, so that it may be a file of data, or its folder does not exist.
     """
-    if path.suffix.lower() not in ENDINGS or path.is_dir():
+    if path.suffix.lower() not in ENDINGS or "\0" in str(path) or path.is_dir():
         raise NotWritable(f"{path}: no name for a report; give one that ends in .html")
     if not path.parent.is_dir():
         raise NotWritable(f"{path}: the folder {path.parent} does not exist; make it first")
+    try:
+        there = os.path.lexists(path)
+        ours = (
+            there
+            and not path.is_symlink()
+            and path.is_file()
+            and MARK in path.read_bytes()[:4000].decode("utf-8", "replace")
+        )
+    except OSError:
+        ours = False
+    if there and not ours:
+        raise NotWritable(f"{path}: is there already, and is no report of an alignment; name another file")
 
 
 @dataclass

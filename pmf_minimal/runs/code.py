@@ -35,8 +35,14 @@ def code_fingerprint(model: str, modules: tuple[str, ...]) -> str:
         model: its name; one of your own counts with its file.
         modules: those by which a result comes about, beside the model's own.
     """
+    return modules_fingerprint(*modules, find(model).__module__)
+
+
+@cache
+def modules_fingerprint(*modules: str) -> str:
+    """The same of all that some modules import, with themselves."""
     digest = hashlib.sha256()
-    for file in imported_files(*modules, find(model).__module__):
+    for file in imported_files(*modules):
         tree = ast.parse(file.read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False):

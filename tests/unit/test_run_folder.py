@@ -53,6 +53,26 @@ def test_ties_are_not_decided_by_the_truth(how):
     assert table["correct"].sum() <= 6  # Poisson with mean 1: more happens once in 10,000
 
 
+def test_each_matcher_decides_the_matches(run, monkeypatch):
+    """A setting that is kept beside the results, and changes none of them, would pass any test of the setting alone."""
+    # In three dimensions and all on one side, some vectors are the nearest of many.
+    x = torch.rand(run.graphs.num_nodes, 3, generator=torch.Generator().manual_seed(0)) ** 3
+    monkeypatch.setattr(run.model, "embed", lambda: {"joint": torch.nn.functional.normalize(x)})
+    left, right = run.graphs.test.T
+    right = right[torch.randperm(len(right), generator=torch.Generator().manual_seed(0))]
+    decided = {}
+    for how in sorted(pmf.MATCHERS.keys() - {"approximate"}):
+        config = run.config.replace(matching=how)
+        monkeypatch.setattr(run, "config", config)
+        table = run.matches()
+        decided[how] = sorted(zip(table["left"], table["right"], strict=True))
+        s = run.model.pair_scores(*(run.model.embed()["joint"][rows] for rows in (left, right)), config).dense
+        if how != "sinkhorn":  # which is computed among the nearest ones alone
+            rows, columns = pmf.MATCHERS[how](s).T
+            assert decided[how] == sorted(zip(left[rows].tolist(), right[columns].tolist(), strict=True))
+    assert len({tuple(pairs) for pairs in decided.values()}) == len(decided)
+
+
 # --- Writing --------------------------------------------------------------------------------------------------------
 
 
