@@ -218,7 +218,10 @@ def rule(**sides):
         ({"seeds": 2}, "seeds: 2 is less than the minimum of 3"),
         ({"seeds": 10**9}, "seeds"),
         (
-            {"variants": {"b": {}}, "tuning": {"lr": [0.1, 0.2, 0.3, "x"], "datasets": ["synthetic/clean"], "seeds": 2}},
+            {
+                "variants": {"b": {}},
+                "tuning": {"lr": [0.1, 0.2, 0.3, "x"], "datasets": ["synthetic/clean"], "seeds": 2},
+            },
             "tuning > lr > 3",
         ),
     ],

@@ -111,7 +111,7 @@ def write_rdfxml(draw, facts):
 
 # --- Other readers: each of a part of its format, and None where a file goes beyond it -------------------------------
 
-IRI, LITERAL = r"<(http://[a-z0-9/]+)>", r'"([^"\\\r\n]*)"(?:@([a-z]+(?:-[A-Za-z]+)*))?'
+IRI, LITERAL = r"<(http://[a-z0-9/]+)>", r'"([^"\\\r\n]*)"(?:@([a-z]{2,8}(?:-[A-Za-z]{2})?))?'
 QUAD = re.compile(rf"{IRI} {IRI} (?:{IRI}|{LITERAL})(?: <http://[a-z0-9/]+>| _:g)? \.")
 
 
@@ -198,6 +198,8 @@ def read_rdfxml(data):
     lang = "{http://www.w3.org/XML/1998/namespace}lang"
     for node in root:
         if node.tag != f"{RDF_XML}Description" or {*node.attrib} != {f"{RDF_XML}about"} or (node.tail or "").strip():
+            return None
+        if (node.text or "").strip() and len(node) == 0:
             return None
         for said in node:
             s, p = node.attrib[f"{RDF_XML}about"], said.tag
@@ -332,6 +334,8 @@ def plain_records(data):
     rows = [[cell.strip() for cell in line.split(comma)] for line in text.split("\n") if line]
     heads, rows = rows[0], rows[1:]
     folded = [head.casefold() for head in heads]
+    if any(folded.count(name) > 1 for name in ("id", "uri")):  # which of them?
+        return None
     column = next((folded.index(name) for name in ("id", "uri", "iri", "entity") if name in folded), 0)
     if len({*heads}) < len(heads) or len(heads) < 2 or any(len(row) != len(heads) for row in rows):
         return None
