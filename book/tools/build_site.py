@@ -14,8 +14,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import glossary_links
+import anchors
+import chapter_facts
 import pipeline_map
+import subject_index
+import thumbnails
 from expected import compare, measure
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,11 +63,13 @@ def stage(notebooks, source):
         (source / "notebooks" / relative).parent.mkdir(parents=True, exist_ok=True)
         origin = notebooks / relative if path.suffix == ".ipynb" else path
         shutil.copy(origin, source / "notebooks" / relative)
-    known = glossary_links.terms(glossary_links.GLOSSARY.read_text(encoding="utf-8"))
-    for chapter in sorted((source / "notebooks").glob("*.ipynb")):
+    # Both read the chapters as they are written, so they come before anything is added to them.
+    thumbnails.write(source)
+    subject_index.write(source)
+    for chapter in sorted((source / "notebooks").glob("[0-9]*.ipynb")):
+        chapter_facts.write(chapter)
         if chapter.stem in pipeline_map.BOXES:
             pipeline_map.draw(chapter)
-        glossary_links.link_page(chapter, known)
 
     copy_mathjax(source / "book" / "_static" / "mathjax")
 
@@ -98,8 +103,16 @@ def build(notebooks, folder):
     code = subprocess.run(command, cwd=out.parent, env=os.environ | {"PYTHONPATH": path}).returncode
     if code == 0:
         redirect(out / "html")
+        anchors.write(out / "html")
+        originals(Path(notebooks), out / "html")
         code = compare(measure(out / "html"))
     return code
+
+
+def originals(notebooks, site):
+    """Let the downloads be the notebooks themselves, and not the copies with what is drawn for the pages."""
+    for copy in (site / "_sources" / "notebooks").glob("*.ipynb"):
+        shutil.copy(notebooks / copy.name, copy)
 
 
 def redirect(site):

@@ -45,6 +45,16 @@ def pieces_of(path):
     return pieces
 
 
+def figure_tags(piece):
+    """The figures with a caption in a piece of a page, as HTML, in order."""
+    return [tag for tag in re.findall(r"<figure.*?</figure>", piece, re.DOTALL) if "<figcaption" in tag]
+
+
+def pages(root):
+    """The files whose figures are listed, in the order of the list, in a copy of the book in the folder `root`."""
+    return [root / "book" / "primer.md", *sorted((root / "notebooks").glob("[0-9]*.ipynb"))]
+
+
 def figures_of(pieces):
     """The figures of a page, in order."""
     found, heading, anchor, anchors = [], "", "", []
@@ -75,8 +85,7 @@ def slug(heading):
 def page():
     """The text of book/figures.md."""
     parts, everything = [], []
-    pages = [ROOT / "book" / "primer.md", *sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))]
-    for path in pages:
+    for path in pages(ROOT):
         pieces = pieces_of(path)
         figures = figures_of(pieces)
         title = next(m[1] for piece in pieces if (m := re.match(r"# (.+)", piece)))
