@@ -16,6 +16,7 @@ from pathlib import Path
 
 import anchors
 import chapter_facts
+import glossary_links
 import pipeline_map
 import subject_index
 import thumbnails
@@ -66,10 +67,12 @@ def stage(notebooks, source):
     # Both read the chapters as they are written, so they come before anything is added to them.
     thumbnails.write(source)
     subject_index.write(source)
+    known = glossary_links.terms(glossary_links.GLOSSARY.read_text(encoding="utf-8"))
     for chapter in sorted((source / "notebooks").glob("[0-9]*.ipynb")):
         chapter_facts.write(chapter)
         if chapter.stem in pipeline_map.BOXES:
             pipeline_map.draw(chapter)
+        glossary_links.link_page(chapter, known)
 
     copy_mathjax(source / "book" / "_static" / "mathjax")
 
