@@ -45,6 +45,7 @@ def row(pictures):
 def drawing(figure):
     """The SVG of a figure, with colours of its own: the text of a file, or None if it has none."""
     if svg := figure.find("svg"):
+        svg["style"] = f"color:{INK}"  # in the place of what fits it into its page
         text = str(svg).replace("currentColor", INK).replace("currentcolor", INK)
         # Names that depend on capital letters, which the parser has made small.
         for name in ("viewBox", "markerWidth", "markerHeight", "refX", "refY", "markerUnits", "preserveAspectRatio"):
@@ -52,7 +53,7 @@ def drawing(figure):
         text = re.sub(r"\sclass=\"[^\"]*\"", "", text)
         if "xmlns=" not in text:
             text = text.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
-        return text.replace("<svg", f'<svg style="color:{INK}"', 1)
+        return text
     for img in figure.select("img"):
         kind, _, data = img["src"].partition(",")
         if "svg" in kind:

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import xml.etree.ElementTree as ET
 
 import anchors
 import chapter_facts
@@ -139,9 +140,10 @@ def test_thumbnails_of_one_picture_of_a_row_and_of_a_drawing(tmp_path):
         assert left[0] > 200 > left[1] and right[1] > 200 > right[0]
     assert thumbnails.alt_text(row) == "red, lime"
     drawn = figure(
-        '<figure><svg viewBox="0 0 9 9"><title>A</title><path stroke="currentColor"/></svg><figcaption>T</figcaption></figure>'
+        '<figure><svg style="width:9em" viewBox="0 0 9 9"><title>A</title><path stroke="currentColor"/></svg><figcaption>T</figcaption></figure>'
     )
     text = thumbnails.thumbnail(drawn, tmp_path / "drawn").read_text()
+    assert ET.fromstring(text).get("viewBox") == "0 0 9 9"  # a browser shows no file that is not well-formed
     assert "xmlns" in text and "viewBox" in text and "currentColor" not in text and thumbnails.alt_text(drawn) == "A"
     with pytest.raises(ValueError, match="neither"):
         thumbnails.thumbnail(figure("<figure><figcaption>Empty</figcaption></figure>"), tmp_path / "none")
