@@ -113,11 +113,12 @@ def write(source):
                     f'alt="{html.escape(alt_text(figure))}">'
                 )
     page = source / "book" / "figures.md"
-    lines, pictures = [], iter(made)
-    for line in page.read_text(encoding="utf-8").split("\n"):
-        if line.startswith("* ["):
-            line = f"* ```{{raw}} html\n  {next(pictures)}\n  ```\n  {line[2:]}"
-        lines.append(line)
-    if left := len(list(pictures)):
-        raise ValueError(f"book/figures.md lacks {left} figures: run  python book/tools/figure_list.py")
+    lines = page.read_text(encoding="utf-8").split("\n")
+    listed = [number for number, line in enumerate(lines) if line.startswith("* [")]
+    if len(listed) != len(made):
+        raise ValueError(
+            f"book/figures.md lists {len(listed)} figures, the book has {len(made)}: run  python book/tools/figure_list.py"
+        )
+    for number, picture in zip(listed, made, strict=True):
+        lines[number] = f"* ```{{raw}} html\n  {picture}\n  ```\n  {lines[number][2:]}"
     page.write_text("\n".join(lines), encoding="utf-8")
