@@ -121,6 +121,8 @@ def originals(notebooks, site):
 def redirect(site):
     """Leave a page at each old address that leads to the new one."""
     for old, new in MOVED.items():
+        if not (site / f"{new}.html").is_file():
+            continue
         # Both lie in one folder, so the name alone is the address, from file:// too.
         (site / f"{old}.html").write_text(REDIRECT.format(page=f"{Path(new).name}.html"), encoding="utf-8")
 

@@ -42,7 +42,7 @@ def article(site, page, printed):
     """
     path = site / f"{page}.html"
     found = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser").select_one("article.bd-article")
-    for tag in found.select("script, a.headerlink, button"):
+    for tag in found.select("script, a.headerlink, button, img.thumbnail"):  # the figures themselves are printed
         tag.decompose()
     for tag in found.select("details"):
         tag["open"] = ""

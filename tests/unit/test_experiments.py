@@ -20,7 +20,7 @@ from pmf_minimal.cli.main import main
 from pmf_minimal.config import PRESETS
 from pmf_minimal.datasets import folders, load
 from pmf_minimal.errors import DataError, DataWarning, Diverged
-from pmf_minimal.experiments import cache, cards, fingerprints, runner, splits
+from pmf_minimal.experiments import cache, cards, fingerprints, runner, splits, tables
 from pmf_minimal.experiments.runner import RunSpec
 from pmf_minimal.runs import code as run_code
 
@@ -102,11 +102,11 @@ def test_fingerprint_of_code_ignores_comments(tmp_path, monkeypatch):
     monkeypatch.setattr(run_code, "imported_files", lambda *modules: files)
     for file in files:
         file.write_text('"""A module."""\nx = 1\n')
-    plain = run_code.code_fingerprint.__wrapped__("pmf", ())
+    plain = run_code.modules_fingerprint.__wrapped__("pmf_minimal.model")
     files[1].write_text('"""Another text."""\n# a comment\nx  =  1\n')
-    assert run_code.code_fingerprint.__wrapped__("pmf", ()) == plain
+    assert run_code.modules_fingerprint.__wrapped__("pmf_minimal.model") == plain
     files[1].write_text('"""A module."""\nx = 2\n')
-    assert run_code.code_fingerprint.__wrapped__("pmf", ()) != plain
+    assert run_code.modules_fingerprint.__wrapped__("pmf_minimal.model") != plain
 
 
 def test_every_module_that_a_run_imports_is_fingerprinted():
@@ -423,7 +423,9 @@ def test_a_stored_run_comes_out_again(tmp_path):
     for name in cards.names():
         card = cards.read(name)
         # Minutes, no runs to compare with, and data that are not ours to pass on.
-        if name in ("long_training", "recommended", "surface_text", "shipped_split") or cards.untuned(card):
+        if name in ("long_training", "recommended", "surface_text", "shipped_split"):
+            continue
+        if not (tables.CARDS / f"{name}.csv").is_file():  # its rule is written, its runs are to come
             continue
         first = cards.cells(card)[0].variant
         runs = cards.runs(name).query("dataset in @card['datasets'] and variant == @first and seed == 0")
