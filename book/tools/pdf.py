@@ -2,8 +2,9 @@
 
     python book/tools/pdf.py _build/html       # writes _build/pmf-book.pdf
 
-The articles of all pages are put one after the other into one page, with a cover and a table of contents; what was
-folded is open, and links between pages lead to the place in the PDF. The headings become its outline.
+The articles of all pages but the API are put one after the other into one page, with a cover and a table of contents.
+Answers and hints that were folded are open, the code that the site folds is left out, and links between pages lead to
+the place in the PDF. The headings become its outline.
 """
 
 import argparse
@@ -20,16 +21,17 @@ from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 300  # for laying out and printing some hundred sheets on a busy machine
+SITE_ONLY = ("book/api",)  # a quarter of all words, and one searches it instead of reading it
 # Attributes that name ids: one, or several with blanks between them.
 NAMING = ("id", "for", "headers", "aria-labelledby", "aria-describedby", "aria-controls")
 
 
 def contents():
-    """Caption and pages of each part."""
+    """Caption and pages of each part, as they are printed."""
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
     yield None, [toc["root"]]
     for part in toc["parts"]:
-        yield part["caption"], [chapter["file"] for chapter in part["chapters"]]
+        yield part["caption"], [chapter["file"] for chapter in part["chapters"] if chapter["file"] not in SITE_ONLY]
 
 
 def article(site, page, printed):
@@ -44,10 +46,14 @@ def article(site, page, printed):
     found = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser").select_one("article.bd-article")
     for tag in found.select("script, a.headerlink, button, img.thumbnail"):  # the figures themselves are printed
         tag.decompose()
+    for tag in found.select("div.tag_hide-input > details"):  # code of figures and checks: the notebook has it
+        tag.decompose()
+    for tag in found.select("div.cell:not(:has(*))"):
+        tag.decompose()
     for tag in found.select("details"):
         tag["open"] = ""
     for tag in found.select("div.cell > details > summary"):  # "Show" and "Hide" are for a screen
-        tag.string = "A solution" if "tag_solution" in tag.find_parent("div")["class"] else "Code"
+        tag.string = "A solution"
     for tag in found.find_all(True):
         for name in NAMING:
             if tag.get(name):
@@ -82,13 +88,8 @@ def number(page):
     return str(int(found[1])) if found else ""
 
 
-def assemble(site, sheets):
-    """One page of all pages.
-
-    Args:
-        site: folder of the site.
-        sheets: page -> the sheet on which it begins; those that are not known yet are left out of the contents.
-    """
+def assemble(site):
+    """One page of all pages. The sheets in its contents are empty, see `fill`."""
     parts = list(contents())
     printed = [page for _, pages in parts for page in pages]
     root = f"{printed[0]}.html"
@@ -105,14 +106,12 @@ def assemble(site, sheets):
     for caption, pages in parts:
         lines += [f'<p class="part">{caption}</p>'] if caption else []
         for page in pages:
-            title, sheet = articles[page].find("h1").get_text(" ", strip=True), sheets.get(page, "")
-            lines.append(
-                f'<p class="entry"><span>{number(page)}</span><a href="#{page}">{title}</a><span>{sheet}</span></p>'
-            )
+            title = articles[page].find("h1").get_text(" ", strip=True)
+            lines.append(f'<p class="entry"><span>{number(page)}</span><a href="#{page}">{title}</a><span></span></p>')
     chapters = []
     for page, text in articles.items():
-        above = f'<p class="number">Chapter {number(page)}</p>' if number(page) else ""
-        chapters.append(f'<section class="chapter">{above}{text}</section>')
+        above = f'<p class="number">Chapter {number(page)}, {page}.ipynb</p>' if number(page) else ""
+        chapters.append(f'<section class="chapter {Path(page).name}">{above}{text}</section>')
     title, author, address = config["title"], config["author"], config["repository"]["url"]
     return f"""<!doctype html>
 <html lang="en" data-theme="light" data-mode="light"><head><meta charset="utf-8"><title>{title}</title>
@@ -120,9 +119,17 @@ def assemble(site, sheets):
 {"".join(f"<script>{text}</script>" for text in mathjax)}<script defer src="{source.as_uri()}"></script></head>
 <body><header class="cover"><p class="title">{title}</p><p>{author[0].upper()}{author[1:]}, {config["copyright"]}</p>
 <p>A teaching book on <em>Progressively Modality Freezing for Multi-Modal Entity Alignment</em> (ACL 2024)</p>
-<p class="where">Printed from the site. The notebooks and the figures that move are at <a href="{address}">{address}</a></p>
-</header><nav class="contents"><p class="title">Contents</p>{"".join(lines)}</nav>
+<p class="where">Printed from the site. The notebooks, the figures that move and the page of the API are at
+<a href="{address}">{address}</a>. The code that draws a figure or checks an answer is not printed: the notebook named
+above a chapter's title has it.</p></header>
+<nav class="contents"><p class="title">Contents</p>{"".join(lines)}</nav>
 <main class="bd-content">{"".join(chapters)}</main></body></html>"""
+
+
+def fill(browser, sheets):
+    """Write into the contents of the open page on which sheet each page of the book begins."""
+    places = "document.querySelectorAll('.contents .entry > span:last-child')"
+    browser.evaluate(f"{{const sheets = {sheets}; {places}.forEach((place, i) => place.textContent = sheets[i])}}")
 
 
 def first_sheets(pdf):
@@ -142,17 +149,17 @@ def make(site, target):
     program = find_browser()
     if program is None:
         raise FileNotFoundError("no Chromium or Chrome is installed: it is what prints the PDF")
-    pages = [page for _, part in contents() for page in part]
+    options = {"generateDocumentOutline": True, "preferCSSPageSize": True, "printBackground": True}
     with tempfile.TemporaryDirectory() as scratch:
-        page, draft, sheets = Path(scratch) / "book.html", Path(scratch) / "book.pdf", {}
+        page, draft = Path(scratch) / "book.html", Path(scratch) / "book.pdf"
+        page.write_text(assemble(site), encoding="utf-8")
         with Browser(program, Path(scratch) / "profile", SECONDS) as browser:
+            browser.open(page, width=1000)
             # Twice: on which sheet a chapter begins is known only when it has been printed.
-            for _ in range(2):
-                page.write_text(assemble(site, sheets), encoding="utf-8")
-                browser.open(page, width=1000)
-                browser.print(draft, generateDocumentOutline=True, preferCSSPageSize=True, printBackground=True)
-                with pikepdf.open(draft) as pdf:
-                    sheets = dict(zip(pages, first_sheets(pdf), strict=True))
+            browser.print(draft, **options)
+            with pikepdf.open(draft) as pdf:
+                fill(browser, first_sheets(pdf))
+            browser.print(draft, **options)
         with pikepdf.open(draft) as pdf:
             # What screen readers need is half of the file until it is packed.
             pdf.save(target, object_stream_mode=pikepdf.ObjectStreamMode.generate, compress_streams=True)

@@ -1,4 +1,4 @@
-"""The book as one PDF: all pages in one, nothing folded, links that lead somewhere, an outline."""
+"""The book as one PDF: all pages but the API in one, at most 450 sheets, links that lead somewhere, an outline."""
 
 import pdf
 import pikepdf
@@ -13,9 +13,9 @@ TITLES = ["Progressive modality freezing, by hand", "Freezing"]
 
 @pytest.fixture(scope="module")
 def whole(site, tmp_path_factory):
-    """The page of all pages, without sheets in its contents."""
+    """The page of all pages."""
     path = tmp_path_factory.mktemp("pdf") / "book.html"
-    path.write_text(pdf.assemble(site, {}))
+    path.write_text(pdf.assemble(site))
     return path
 
 
@@ -24,9 +24,17 @@ def page(whole):
     return BeautifulSoup(whole.read_text(), "html.parser")
 
 
+@pytest.fixture(scope="module")
+def opened(whole, browser):
+    """What the browser reported while it opened the page of all pages, which is still open."""
+    return browser.open(whole, width=1000)
+
+
 def test_every_page_is_in_it_in_order(page):
-    assert [article["id"] for article in page.select("article")] == toc_files()
-    assert [a["href"] for a in page.select(".contents a")] == [f"#{file}" for file in toc_files()]
+    files = [file for file in toc_files() if file != "book/api"]
+    assert len(files) == len(toc_files()) - 1
+    assert [article["id"] for article in page.select("article")] == files
+    assert [a["href"] for a in page.select(".contents a")] == [f"#{file}" for file in files]
 
 
 def test_links_lead_into_it(page):
@@ -47,9 +55,16 @@ def test_nothing_is_folded_and_no_control_is_left(page):
     assert solutions and {tag.text for tag in solutions} == {"A solution"}
 
 
-def test_shows_in_a_browser_what_the_pages_show(whole, page, browser):
-    events = browser.open(whole, width=1000)
-    failed = [event["params"] for event in events if event["method"] == "Network.loadingFailed"]
+def test_code_that_the_site_folds_is_left_out(page):
+    assert not page.select(".tag_hide-input .cell_input") and not page.select("div.cell:not(:has(*))")
+    assert len(page.select(".tag_hide-input .cell_output")) > 80, "what it shows stays"
+    assert "is not printed" in page.select_one(".cover").text
+    numbers = [tag.text for tag in page.select(".chapter > .number")]
+    assert numbers[4] == "Chapter 4, notebooks/04_freezing.ipynb" and len(numbers) == 20
+
+
+def test_shows_in_a_browser_what_the_pages_show(opened, page, browser):
+    failed = [event["params"] for event in opened if event["method"] == "Network.loadingFailed"]
     assert failed == []
     assert browser.evaluate("[...document.images].filter(i => !i.naturalWidth).map(i => i.src.slice(0, 80))") == []
     formulas = len(page.select("article .math"))
@@ -57,19 +72,37 @@ def test_shows_in_a_browser_what_the_pages_show(whole, page, browser):
     assert browser.evaluate("document.querySelectorAll('mjx-merror').length") == 0
 
 
-def test_printed(site, browser, monkeypatch, tmp_path):
+def test_sheets(opened, browser, tmp_path):
+    """At most 450 of them; each page of the book starts on a new one, at its top; every link within the PDF leads somewhere."""
+    browser.print(tmp_path / "book.pdf", generateDocumentOutline=True, preferCSSPageSize=True)
+    with pikepdf.open(tmp_path / "book.pdf") as made:
+        assert 300 < len(made.pages) <= 450
+        first = pdf.first_sheets(made)
+        assert first == sorted(set(first)) and len(first) == len(toc_files()) - 1
+        with made.open_outline() as outline:
+            heights = [float(entry.destination[3]) for entry in outline.root]
+        assert min(heights) > made.pages[0].mediabox[3] - 72
+        links = [link.Dest for sheet in made.pages for link in sheet.get("/Annots", []) if "/Dest" in link]
+        assert len(links) > 1000 and [name for name in links if str(name) not in made.Root.Dests] == []
+
+
+def test_printed(site, monkeypatch, tmp_path):
     """The real thing, on two pages: numbers in the contents, outline, pictures, language and structure for readers."""
     monkeypatch.setattr(pdf, "contents", lambda: FEW)
-    seen, assemble = [], pdf.assemble
-    monkeypatch.setattr(pdf, "assemble", lambda site, sheets: seen.append(sheets) or assemble(site, sheets))
+    seen, fill = [], pdf.fill
+    script = "[...document.querySelectorAll('.entry')].map(entry => entry.innerText.split(/\\s+/).pop())"
+    monkeypatch.setattr(
+        pdf, "fill", lambda browser, sheets: fill(browser, sheets) or seen.extend([sheets, browser.evaluate(script)])
+    )
     sheets = pdf.make(site, tmp_path / "book.pdf")
     with pikepdf.open(tmp_path / "book.pdf") as made:
         assert len(made.pages) == sheets > 10
         with made.open_outline() as outline:
             assert [entry.title for entry in outline.root] == TITLES
             assert len(outline.root[1].children) > 5, "the chapter's sections"
-        assert pdf.first_sheets(made) == list(seen[1].values()) and seen[0] == {}
-        assert 2 < seen[1]["book/preface"] < seen[1]["notebooks/04_freezing"] < sheets
+        first, shown = seen
+        assert pdf.first_sheets(made) == first and shown == [str(sheet) for sheet in first]
+        assert 2 < first[0] < first[1] < sheets
         assert made.Root.Lang == "en" and made.Root.MarkInfo.Marked
         pictures = [o for o in made.objects if isinstance(o, pikepdf.Stream) and o.get("/Subtype") == "/Image"]
         assert len(pictures) > 10
