@@ -45,30 +45,26 @@ class ModelConfig:
     #: ``weights`` (Eq. 8), ``keep`` or drop (row 1), ``none`` (plain concatenation), or ``evidence``: pairs are compared
     #: modality by modality, with reliabilities learnt from validation pairs
     fusion: str = "weights"
-    cross_modality: str = (
-        "joint"  #: L_CM in every step (Eq. 9), in ``stages`` with steps of its own (row 9), or ``off``
-    )
+    #: L_CM in every step (Eq. 9, ``joint``), in ``stages`` with steps of its own (row 9), or ``off``
+    cross_modality: str = "joint"
     cross_modality_over: str = "all"  #: ``all`` entities or the ``linked`` ones (row 10)
     cross_modality_negatives: str = "both"  #: ``both`` kinds or ``one`` (row 11)
     loss_weights: str = "fixed"  #: ``fixed``, or ``learned`` log-variances (row 12)
     symmetric: str = "joint"  #: ``joint`` log of Eq. (13) as printed, or the mean of ``separate`` logs (row 27)
     relation_counts: bool = False  #: bags of relations hold counts instead of presence (row 23)
-    missing: str = (
-        "mask"  #: or ``bias``, a zero vector sent through its layer (row 24), or ``noise`` around the others' mean
-    )
+    #: ``mask``, or ``bias``, a zero vector sent through its layer (row 24), or ``noise`` around the others' mean
+    missing: str = "mask"
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
     """How the model learns (4.1, A.4)."""
 
-    train_share: float | None = (
-        None  #: share of the pairs known in advance; None: as is usual for the data set (row 18)
-    )
+    #: share of the pairs known in advance; None: as is usual for the data set (row 18)
+    train_share: float | None = None
     valid_share: float = 0.2  #: share of those set aside for early stopping (row 16: the released code has none)
-    selection: str = (
-        "valid"  #: epoch chosen on ``valid`` pairs, on ``test`` pairs (row 16: optimistic) or the ``last`` one
-    )
+    #: epoch chosen on ``valid`` pairs, on ``test`` pairs (row 16: optimistic) or the ``last`` one
+    selection: str = "valid"
     epochs: int = 250  #: epochs on the seeds that are given
     batch_size: int = 3500  #: seeds, or entities of a side, in a batch
     lr: float = 1e-3  #: learning rate at its peak
@@ -98,9 +94,8 @@ class MatchingConfig:
     csls_k: int = 3  #: neighbours of CSLS
     csls_rounds: int = 0  #: how often it is applied (row 14)
     candidates: str = "test"  #: in evaluation, the ``test`` counterparts or ``all`` entities of the other graph
-    matching: str = (
-        "greedy"  #: how pairs are decided, see ``matching.MATCHERS``; the released code's is ``row`` (row 15)
-    )
+    #: how pairs are decided, see ``matching.MATCHERS``; the released code's is ``row`` (row 15)
+    matching: str = "greedy"
 
 
 @dataclass(frozen=True)

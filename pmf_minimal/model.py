@@ -100,6 +100,11 @@ class EntityAligner(nn.Module):
         """The configuration without what this model does not have."""
         return config.replace(scoring="off", freezing="off", fusion="none", cross_modality="off", loss_weights="fixed")
 
+    @classmethod
+    def prepare(cls, graphs: GraphPair, config: PMFConfig) -> GraphPair:
+        """The graphs as the model learns from them, from those with their split; called before training."""
+        return graphs
+
     def begin_epoch(self, epoch: int, generator: torch.Generator) -> None:
         """Called before each epoch with its number, from 1, and its source of randomness."""
         self.generator = generator

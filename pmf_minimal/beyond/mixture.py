@@ -12,6 +12,7 @@ from pmf_minimal.beyond.calibration import PRIOR, learn, match_zscores, reliabil
 from pmf_minimal.beyond.evidence import EvidenceComparison
 from pmf_minimal.beyond.propagation import propagate
 from pmf_minimal.beyond.self_training import CautiousPairs
+from pmf_minimal.beyond.wrong_seeds import drop_wrong_seeds
 from pmf_minimal.config import PMFConfig
 from pmf_minimal.graphs import GraphPair
 from pmf_minimal.model import PMF
@@ -75,6 +76,17 @@ class Mixture(PMF):
         others = [m for m in config.modalities if m != NEIGHBOURS]
         config = config.with_modalities(others if config.ablate else [*others, NEIGHBOURS])
         return config.replace(scoring="off", freezing="off", fusion="evidence", cross_modality="off")
+
+    @classmethod
+    def prepare(cls, graphs: GraphPair, config: PMFConfig) -> GraphPair:
+        """Without the seeds that are probably wrong; see :func:`wrong_seeds.drop_wrong_seeds`.
+
+        Relations do not count: by them an entity's neighbours are told apart already.
+        """
+        if NEIGHBOURS not in config.modalities:
+            return graphs
+        given = tuple(m for m in config.modalities if m in graphs.features and m != "relation")
+        return drop_wrong_seeds(graphs, given, config.seed)
 
     def encoder(self, modality: str) -> nn.Module:
         return GivenEncoder(self.graphs.num_nodes) if modality == NEIGHBOURS else super().encoder(modality)

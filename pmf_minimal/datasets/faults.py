@@ -108,6 +108,28 @@ def corrupt(
     return spoilt
 
 
+def replace_seeds(graphs: GraphPair, share: float, seed: int = 0) -> GraphPair:
+    """Wrong seeds: a share of the known pairs swap their right entities.
+
+    Args:
+        graphs: the pair, with its split; training and validation pairs alike are hit.
+        share: in [0, 1]; two pairs at least, or none.
+        seed: decides which.
+
+    Returns:
+        A shallow copy with another ``train`` and ``valid``. A pair is wrong if it is not among ``pairs``.
+
+    Raises:
+        ValueError: the share is out of range.
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"share={share}: give a number from 0 to 1")
+    known = torch.cat([graphs.train, graphs.valid])
+    rows = torch.randperm(len(known), generator=torch.Generator().manual_seed(seed))[: round(share * len(known))]
+    known[rows, 1] = known[rows.roll(1), 1]
+    return graphs.with_split(*known.split([len(graphs.train), len(graphs.valid)]), graphs.test)
+
+
 def _put_in(
     graphs: GraphPair, modality: str, shares: dict[int, float], outside: Tensor | None, generator: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:

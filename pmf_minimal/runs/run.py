@@ -152,6 +152,7 @@ def fit(
     config = find(config.model).resolve_config(config)
     if "train" not in graphs:
         graphs = graphs.split(config.seed, config.train_share, config.valid_share)
+    graphs = find(config.model).prepare(graphs, config)
     sides = (len(graphs.test),) * 2 if len(graphs.test) else (graphs.n_left, graphs.n_right)
     check_possible(config.matching, *sides, comparison_class(config).gives_products(config))
     training = loop.run(Training, graphs, config, device, progress, checkpoint, callback, fit_memory)
