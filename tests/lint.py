@@ -143,7 +143,8 @@ def compare(found, known):
 
 
 def main(arguments):
-    import lint_form  # noqa: F401, each enters its rules
+    import lint_figures  # noqa: F401, each enters its rules
+    import lint_form  # noqa: F401
     import lint_prose  # noqa: F401
 
     # Run as a script this module exists twice; the rules are in the one that they have imported.

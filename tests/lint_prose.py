@@ -113,7 +113,6 @@ PEOPLE = "people are meant"
 
 @rule("things are no persons", page("Everybody whose feature is missing, an entity who has no pair."), [
     ("notebooks/15_systems.ipynb", "everybody quotes", PEOPLE),
-    ("notebooks/16_released_code.ipynb", "'Somebody'", PEOPLE),
 ])  # fmt: skip
 def persons(book):
     yield from hits(book, PERSONS)

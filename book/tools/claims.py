@@ -8,30 +8,13 @@ from pathlib import Path
 import pandas as pd
 
 from pmf_minimal.experiments import cards
+from pmf_minimal.teaching.verdicts import CLAIMS, READINGS, by_reading, entries, first_round, sentence
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "book" / "claims.md"
 
-# As the paper makes them, in our words.
-CLAIMS = {
-    0: "Freezing helps. (The central claim: title, Table 1)",
-    1: "Measuring relevance matters most of all parts, and fusion by relevance matters more than freezing. (Fig. 3)",
-    2: "Scoring progressively beats scoring once. (Fig. 3)",
-    3: "The cross-modality loss helps. (Fig. 3)",
-    4: "Structure and image are missed most. Relation or attribute alone cost little, both together much. (Fig. 4)",
-    5: "The scores of the two sides of a pair correlate, and those of images lie close together. (Fig. 5)",
-    6: "Below a threshold of 0.4 little changes, and above it more is frozen and Hits@1 rises. (Fig. 6)",
-    7: "With 1 % seeds PMF keeps .648 Hits@1 on DBP15K ZH-EN, where MEAformer has .456. (Fig. 7, tested here: against PMF without relevance)",
-    8: "The frozen share of images rises steeply and settles near 55 %. (Fig. 8)",
-    9: "Images frozen early differ grossly, images frozen late subtly. (Table 3)",
-    10: "PMF trains faster than MEAformer and UMAEA. (A.4)",
-    11: "Limitations: relevance is not always reliable, and iterative learning is unstable.",
-}
-
 # Chapters that look closer at a claim than the one that its card names.
 CLOSER = {9: "[Case study](../notebooks/14_case_study.ipynb)"}
-
-READINGS = {"paper": "as the paper has it", "released": "as the released code has it"}
 
 HEAD = """# Claims
 
@@ -52,53 +35,22 @@ Data sets that share a graph are one *world*: the emoji, the synthetic graphs, O
 
 AUTHORS_CODE = """The released code was also run as it is, on OpenEA EN-FR with simulated pictures (a quarter of them missing, 30 % of the rest irrelevant), once with freezing and once without. Everything else is the same: 50 epochs, its learning rate of 0.001, its own random seed 3408, 3,000 training pairs,
 test pairs as candidates, CSLS twice, its cross-modality stage off. Freezing costs it seven points. It is one run each, so it is an observation and not a verdict. The figures are in `experiments/stored/authors_code.csv`."""
-EFFECTS = "Differences in Hits@1 (or in the measure that a comparison names): the mean over the data sets of a world, with the least and the most of them. *Moot*: the comparison counts only where the part matters, and there it does not."
+EFFECTS = "The sentence on a claim is made from the cards, and its chapter shows the same one. Where the second round has an answer, a table says what it found. It gives differences in Hits@1 (or in the measure that a comparison names): the mean over the data sets of a world, with the least and the most of them. *Moot*: the comparison counts only where the part matters, and there it does not."
 
 
-def verdicts() -> dict[int, list[tuple[str, dict, dict]]]:
-    """Claim number -> (name of the card, the card, its verdict) for every card that tests it."""
-    found: dict[int, list] = {number: [] for number in CLAIMS}
-    for name in cards.names():
-        card = cards.read(name)
-        for verdict in card.get("results", {}).get("verdicts", []):
-            found[verdict["claim"]].append((name, card, verdict))
-    return found
-
-
-def together(single: list[str]) -> str:
-    """One verdict out of those of several experiments."""
-    tested = [v for v in single if v != "not testable here"]
-    if not tested:
-        return "not testable here"
-    return tested[0] if len(set(tested)) == 1 else "mixed"
-
-
-def first_round() -> dict[int, str]:
-    """Claim number -> verdict of the first round, with the words and the rule of that time."""
-    table = pd.read_csv(cards.CARDS / "first_round.csv")
-    return {
-        number: rows.iloc[0] if rows.nunique() == 1 else "partly" for number, rows in table.groupby("claim")["verdict"]
-    }
-
-
-def cell(entries: list, reading: str) -> str:
-    """The verdict under a reading, or a dash where no card has it yet."""
-    found = [verdict["verdict"] for _, card, verdict in entries if card.get("reading") == reading]
-    return f"**{together(found)}**" if found else "–"
-
-
-def effects(number: int, entries: list) -> list[str]:
-    """What the second round found on a claim: a line for each comparison, reading and world."""
+def effects(number: int, tested: list) -> list[str]:
+    """What was found on a claim: the sentence, and from the second round a line for each comparison, reading and world."""
     lines = []
-    for _, card, verdict in entries:
+    for _, card, verdict in tested:
         for row in verdict.get("worlds", []) if "reading" in card else []:
             span = f"{row['mean']:+.3f} ({row['least']:+.3f} to {row['most']:+.3f})"
             words = (card["reading"], row["comparison"], row["world"], row["datasets"], span, row["outcome"])
             lines.append("| " + " | ".join(map(str, words)) + " |")
+    head = ["", f"### Claim {number}", "", sentence(number)]
     if not lines:
-        return []
-    head = ["", f"### Claim {number}", "", CLAIMS[number], ""]
+        return head
     head += [
+        "",
         "| Reading | Comparison | World | Data sets | Difference, mean (least to most) | Outcome |",
         "|---|---|---|---|---|---|",
     ]
@@ -127,20 +79,20 @@ def authors_code() -> list[str]:
 
 
 def page() -> str:
-    lines, first = [HEAD.rstrip("\n")], first_round()
-    for number, entries in verdicts().items():
-        where = dict.fromkeys(f"[{card['title']}](../{card['chapter']}.ipynb)" for _, card, _ in entries)
+    lines, first, tested = [HEAD.rstrip("\n")], first_round()["verdict"], entries()
+    for number, found in tested.items():
+        where = dict.fromkeys(f"[{card['title']}](../{card['chapter']}.ipynb)" for _, card, _ in found)
+        second = by_reading(number)
         row = (
             number,
             CLAIMS[number],
-            *(cell(entries, reading) for reading in READINGS),
+            *(f"**{second[reading][0]}**" if reading in second else "–" for reading in READINGS),
             first.get(number, "–"),
             ", ".join([*where, *([CLOSER[number]] if number in CLOSER else [])]) or "not tested yet",
         )
         lines.append("| " + " | ".join(map(str, row)) + " |")
-    found = [line for number, entries in verdicts().items() for line in effects(number, entries)]
-    if found:
-        lines += ["", "## What the second round found", "", EFFECTS, *found]
+    lines += ["", "## Claim by claim", "", EFFECTS]
+    lines += [line for number, found in tested.items() for line in effects(number, found)]
     lines += ["", "## The authors' own code", "", *authors_code()]
     lines += [
         "",

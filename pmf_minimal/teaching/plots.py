@@ -21,6 +21,13 @@ COLOURS = {
     m: PALETTE[i]
     for m, i in {"structure": 0, "relation": 1, "attribute": 2, "image": 4, "joint": 7, "name": 5, "char": 9}.items()
 }
+#: The same for PMF, what is taken away from it, and what the book compares it with.
+VARIANTS = {
+    "plain model": "#222222",
+    "PMF (paper)": "#8c1c13",
+    "PMF (released)": "#d1775b",
+    "without relevance": "#5b7f95",
+}
 # What the palette has left, for modalities of your own.
 OTHERS = [colour for colour in PALETTE if colour not in COLOURS.values()]
 # A white card with dark text stays readable on a dark page.
@@ -70,33 +77,45 @@ def show(fig, alt: str, caption: str, data: pd.DataFrame | None = None) -> HTML:
     return figure_element(picture, caption, link)
 
 
-def intervals(table: pd.DataFrame, label: str = "Hits@1", reference: str | float | None = None, columns: int = 2):
-    """Means with their intervals, a panel for each data set: the figure.
+def intervals(
+    table: pd.DataFrame,
+    label: str = "Hits@1",
+    reference: str | float | None = None,
+    columns: int = 2,
+    marks: pd.Series | None = None,
+):
+    """Means with their intervals, a panel for each data set: the figure. All panels have the same axis.
 
     Args:
         table: index (dataset, variant), columns mean, low, high, as ``cards.summary`` gives it.
         label: what is measured.
         reference: a variant, or a number, that a dashed line shows for comparison.
         columns: panels side by side.
+        marks: (colour, marker) of each row of the table; grey dots if there are none.
     """
     variants = list(dict.fromkeys(table.index.get_level_values(1)))
     fig, axes = _panels(table, columns, 0.32 * len(variants) + 0.9)
     for axis, (dataset, part) in axes:
+        own = marks[dataset] if marks is not None else {}
         part = part.droplevel(0).reindex(variants)
-        spread = [part["mean"] - part["low"], part["high"] - part["mean"]]
-        axis.errorbar(part["mean"], range(len(part)), xerr=spread, fmt="o", ms=5, capsize=3, color="#444444")
+        for y, r in enumerate(part.itertuples()):
+            colour, mark = own.get(r.Index, ("#444444", "o"))
+            spread = [[r.mean - r.low], [r.high - r.mean]]
+            axis.errorbar(r.mean, y, xerr=spread, fmt=mark, ms=5, capsize=3, color=colour)
         if reference is not None:
             at = part["mean"].get(reference) if isinstance(reference, str) else reference
             axis.axvline(at, color="#555555", lw=1, ls="--", zorder=0)
         axis.set(title=plain(dataset), xlabel=label, yticks=range(len(part)), yticklabels=[plain(v) for v in variants])
         axis.grid(axis="y", color="#eeeeee")
         axis.set_axisbelow(True)
-    axis.invert_yaxis()  # the panels share it
+    axis.set_ylim(len(variants) - 0.5, -0.5)  # the panels share it
     return fig
 
 
 def bands(table: pd.DataFrame, label: str = "Hits@1", columns: int = 2, log: bool = False):
     """Means along a setting, with their intervals as bands, a panel for each data set: the figure.
+
+    Modalities and variants of PMF have the colours that they have everywhere in the book.
 
     Args:
         table: index (dataset, series, setting), columns mean, low, high; the third level's name is the axis label.
@@ -110,7 +129,8 @@ def bands(table: pd.DataFrame, label: str = "Hits@1", columns: int = 2, log: boo
             part.droplevel(0).groupby(level=0, sort=False), ("o-", "s--", "^:", "D-.", "v-"), strict=False
         ):
             line = line.droplevel(0).sort_index()
-            (drawn,) = axis.plot(line.index, line["mean"], style, ms=4, label=plain(series))
+            colour = COLOURS.get(series, VARIANTS.get(series))
+            (drawn,) = axis.plot(line.index, line["mean"], style, ms=4, label=plain(series), color=colour)
             axis.fill_between(line.index, line["low"], line["high"], color=drawn.get_color(), alpha=0.18, lw=0)
         axis.set(title=plain(dataset), xlabel=table.index.names[2])
         if axis.get_subplotspec().is_first_col():
@@ -131,10 +151,12 @@ def _panels(table: pd.DataFrame, columns: int, height: float):
     rows = -(-len(groups) // columns)
     sns.set_theme(context="notebook", style="ticks", palette="colorblind", rc=STYLE)
     fig, axes = plt.subplots(
-        rows, columns, figsize=(9, rows * height), sharey=True, squeeze=False, layout="constrained"
+        rows, columns, figsize=(9, rows * height), sharex=True, sharey=True, squeeze=False, layout="constrained"
     )
     for axis in axes.flat[len(groups) :]:
         axis.remove()
+    for axis in axes.flat[: len(groups)]:
+        axis.tick_params(axis="x", labelbottom=True)
     return fig, list(zip(axes.flat, groups, strict=False))
 
 

@@ -1,10 +1,12 @@
 """The lint of pages and notebooks: each rule finds nothing but what is known, and does find what it is there to find."""
 
 import lint
+import lint_figures
 import lint_form
 import lint_prose
 import pandas as pd
 import pytest
+from nbformat.v4 import new_code_cell
 
 from pmf_minimal.teaching import plots
 
@@ -69,6 +71,40 @@ def test_prose_is_what_is_left_of_a_page():
 def test_good_english_passes(text):
     sample = lint_prose.page(text)
     assert [*lint_prose.words(sample), *lint_prose.persons(sample), *lint_prose.spelling(sample)] == []
+
+
+def test_figures_of_a_text():
+    """Shares, points, decimals and whole numbers from 13 on; no names, and nothing that is a word."""
+    text = (
+        "It gains twelve points, 7.3 %, on 1,652 pairs (.61) in three runs. See chapter 14, rows 20 and 21, Eq. (11)."
+    )
+    assert [f[1:] for f in lint_figures.figures_of(text)] == [
+        (12, 0, True),
+        (7.3, 1, True),
+        (1652, 0, False),
+        (0.61, 2, False),
+    ]
+    numbers = {0.6129, 0.0725, 1652.0, 0.124}
+    assert all(lint_figures.is_shown(*figure[1:], numbers) for figure in lint_figures.figures_of(text))
+    assert not lint_figures.is_shown(0.62, 2, False, numbers) and not lint_figures.is_shown(13, 0, True, numbers)
+
+
+def test_bounds_of_a_check_show_nothing():
+    cell = new_code_cell("assert gap > 0.2 and abs(x - 0.254) < 1e-6\nassert y.between(0.1, 0.3)\nz = [0.5]")
+    assert sorted(lint_figures.literals(cell)) == [0.254, 0.5]
+
+
+def test_what_is_given_is_there_and_only_what_is_given_is_excused():
+    def found(text, *code):
+        nb = lint_form.notebook([text], *code).notebooks["notebooks/00_sample.ipynb"]
+        return [f.what for f in lint_figures.bare_figures(lint.Book(notebooks={"notebooks/10_a.ipynb": nb}))]
+
+    mark = "\n\n<!-- given: .648 (the paper) -->"
+    assert found("The paper has .648 and ours .52.", "x = 0.52") == [
+        "no cell shows '.648' in: The paper has .648 and ours .52."
+    ]
+    assert found("The paper has .648 and ours .52." + mark, "x = 0.52") == []
+    assert found("Ours is .52." + mark, "x = 0.52") == ["'.648' is marked as given and not there"]
 
 
 def test_a_figure_without_intervals_is_found():

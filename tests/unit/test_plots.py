@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 from matplotlib import pyplot as plt
+from matplotlib.colors import to_hex
 
 from pmf_minimal.teaching import plots
 
@@ -24,15 +25,16 @@ def test_intervals_show_every_cell(table):
     fig = plots.intervals(table, reference="a")
     assert [axis.get_title(loc="left") for axis in fig.axes] == ["d", "e"]
     for axis, dataset in zip(fig.axes, ["d", "e"], strict=True):
-        points, (bars,) = axis.containers[0][0], axis.containers[0][2]
-        assert points.get_xdata().tolist() == table.loc[dataset, "mean"].tolist()
-        ends = [[segment[0][0], segment[1][0]] for segment in bars.get_segments()]
+        assert [drawn[0].get_xdata()[0] for drawn in axis.containers] == table.loc[dataset, "mean"].tolist()
+        bars = [drawn[2][0] for drawn in axis.containers]
+        ends = [[segment[0][0], segment[1][0]] for bar in bars for segment in bar.get_segments()]
         assert pytest.approx(ends[0]) == table.loc[(dataset, "b"), ["low", "high"]].tolist()
         assert axis.get_yticks().tolist() == [0, 1]
         bottom, top = axis.get_ylim()
         assert bottom > top  # the first variant is above
         dashed = [line for line in axis.lines if line.get_linestyle() == "--"]
         assert dashed[0].get_xdata()[0] == table.loc[(dataset, "a"), "mean"]
+    assert fig.axes[0].get_xlim() == fig.axes[1].get_xlim()
     # the panels of a row share their labels
     assert [label.get_text() for label in fig.axes[0].get_yticklabels()] == ["b", "a"]
     plt.close(fig)
@@ -40,9 +42,26 @@ def test_intervals_show_every_cell(table):
 
 def test_a_panel_without_a_variant_leaves_its_place_empty(table):
     fig = plots.intervals(table.drop(("e", "a")))
-    points = fig.axes[1].containers[0][0]
+    first, second = (drawn[0].get_xdata()[0] for drawn in fig.axes[1].containers)
     assert fig.axes[1].get_yticks().tolist() == [0, 1]
-    assert points.get_xdata()[0] == 0.2 and pd.isna(points.get_xdata()[1])
+    assert first == 0.2 and pd.isna(second)
+    plt.close(fig)
+
+
+def test_intervals_have_marks_of_their_own(table):
+    marks = pd.Series({("d", "a"): ("#ff0000", "X")})
+    marks.index = pd.MultiIndex.from_tuples(marks.index)
+    fig = plots.intervals(table.loc[["d"]], marks=marks)
+    drawn = {to_hex(bars[0].get_color()): bars[0].get_marker() for bars in fig.axes[0].containers}
+    assert drawn == {"#ff0000": "X", "#444444": "o"}
+    plt.close(fig)
+
+
+@pytest.mark.parametrize("series", ["image", "PMF (paper)"])
+def test_a_line_has_the_colour_of_the_book(series):
+    index = pd.MultiIndex.from_tuples([("d", "s", 1), ("d", series, 1)], names=["dataset", "series", "δ"])
+    fig = plots.bands(pd.DataFrame({"mean": [0.3, 0.1], "low": 0.0, "high": 1.0}, index=index))
+    assert to_hex(fig.axes[0].lines[1].get_color()) == to_hex((plots.COLOURS | plots.VARIANTS)[series])
     plt.close(fig)
 
 

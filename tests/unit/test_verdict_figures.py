@@ -40,3 +40,10 @@ def test_counts():
     found = verdicts.counts(ROWS)
     assert found.columns.tolist() == ["for", "open", "against", "moot"]
     assert found.loc["a > b"].tolist() == [1, 0, 1, 0] and found.loc["c > b"].tolist() == [0, 1, 0, 1]
+
+
+def test_outcomes_by_data_set():
+    rows = ROWS.assign(variant=ROWS["comparison"]).set_index(["dataset", "variant"])
+    fig = verdicts.by_dataset(rows.sort_index(), "gain")
+    drawn = [(matplotlib.colors.to_hex(bars[0].get_color()), bars[0].get_marker()) for bars in fig.axes[0].containers]
+    assert drawn == [(verdicts.COLOUR[kind], verdicts.MARK[kind]) for kind in ("for", "open")]

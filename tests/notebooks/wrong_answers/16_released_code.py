@@ -13,7 +13,7 @@ WRONG = [
         ),
         (
             "flattery = lambda v, t: t.mean(dim=1).max() - t.mean(dim=1)[v.mean(dim=1).argmax()]",
-            "one look for all seeds",
+            "one look for all runs",
         ),
         ("flattery = lambda v, t: t.max() - t.max()", "with itself"),
     ],
