@@ -144,7 +144,8 @@ class _Work:
         key = row * width + column
         found = np.isin(key, np.concatenate([i.astype(np.int64) * width + j for i, j in searched] or [key[:0]]))
         similarity = np.stack([c.similarity(row, column) for c in by.values()], axis=1)
-        return Pairs(row, column, similarity, np.isin(key, known[:, 0] * width + known[:, 1]), found, self.many)
+        kind = graphs[0].kinds[np.unique(row)]
+        return Pairs(row, column, similarity, np.isin(key, known[:, 0] * width + known[:, 1]), found, self.many, kind)
 
     def search(self, name: str, comparison, number: int) -> Arrays:
         """The candidates of one comparison, of which the matches around alone are others in each round."""

@@ -17,6 +17,8 @@ from scipy.optimize import isotonic_regression
 
 #: Intervals of a similarity in which evidence is estimated, and pairs of each kind that are believed in before any is seen.
 BINS, BELIEVED = 16, 2.0
+#: Entities of one kind from which shares among them can be told.
+LEAST = 150
 #: Rounds of messages between rivals; evidence is bounded, so that odds can be summed.
 MESSAGES, BOUND = 10, 20.0
 
@@ -43,6 +45,7 @@ class Pairs:
         known: bool ``[P]``: known to match.
         found: bool ``[P]``: a search found it, and it is not here because it is known alone.
         shared: several rows may have one column as their counterpart.
+        kind: int64 ``[rows]``: of what kind the entity of each row that has any pair is; None: all are of one.
     """
 
     row: np.ndarray
@@ -51,6 +54,20 @@ class Pairs:
     known: np.ndarray
     found: np.ndarray
     shared: bool = False
+    kind: np.ndarray | None = None
+
+    @cached_property
+    def groups(self) -> list[np.ndarray]:
+        """Numbers of rows, int64 each: those of one kind, if there are ``LEAST`` of it; the rest of them together."""
+        rows = len(self.starts) - 1
+        if self.kind is None:
+            return [np.arange(rows)]
+        often = np.bincount(self.kind)
+        few = np.flatnonzero(often < LEAST)
+        if 0 < often[few].sum() < LEAST and len(few) < len(often):  # too few together, too
+            few = np.r_[few, np.argmin(np.where(often < LEAST, rows + 1, often))]
+        kind = np.where(np.isin(self.kind, few), -1, self.kind)
+        return [np.flatnonzero(kind == k) for k in np.unique(kind)]
 
     @cached_property
     def starts(self) -> np.ndarray:

@@ -17,8 +17,14 @@ from pmf_minimal.own.mixture import Curve, Pairs, learn, messages
 
 #: Rounds of curves and posterior in turn, rounds of the probabilities in each.
 ROUNDS, INNER = 5, 30
+#: Pairs that what is believed of others is worth beside the known ones, at most.
+ENOUGH = 30
 #: Deviations of a count of decoys that a count of matches must lie above it, which noise does at none of its similarities.
 DEVIATIONS = 6
+#: Pairs that have to stand out by a comparison, and the share of rows that have to.
+LEAST_OUT, SHARE_OUT = 5, 0.01
+#: Probabilities as log odds end there; of equal probabilities the higher score is before by so much of it.
+NEVER, TIE = 1e-6, 0.01
 #: Above this share of false scores their distribution is taken for exponential; the mean of that is at least so much.
 TAIL, LEAST_MEAN = 0.75, 0.3
 
@@ -31,10 +37,12 @@ class Posterior:
         curves, bias: of the comparisons, see :func:`mixture.learn`.
         pair: int64 ``[rows]``, the row's best pair, known ones included.
         mutual: bool ``[rows]``: it is the column's best, too.
-        score, rival: float64 ``[rows]``, log odds of the best pair, and of the best that is left if its column is taken away.
+        score: float64 ``[rows]``: log odds of the best pair.
         probability: float64 ``[rows]``.
-        tried, tried_pair, tried_rival: the same of score, pair and rival if nothing were known.
-        lonely: share of rows without a counterpart.
+        tried, tried_pair: the same of score and pair if nothing were known.
+        tried_rival: float64 ``[rows]``: log odds of the best that is left if the column of that pair is taken away.
+        tried_probability: of the row's pair, if nothing were known.
+        lonely: float64 ``[rows]``: share of the rows of its kind without a counterpart.
     """
 
     curves: list[Curve]
@@ -42,12 +50,12 @@ class Posterior:
     pair: np.ndarray
     mutual: np.ndarray
     score: np.ndarray
-    rival: np.ndarray
     probability: np.ndarray
     tried: np.ndarray
     tried_pair: np.ndarray
     tried_rival: np.ndarray
-    lonely: float
+    tried_probability: np.ndarray
+    lonely: np.ndarray
 
     def of_pairs(self, pairs: Pairs) -> np.ndarray:
         """float64 ``[P]``: the probability of every pair; 0 unless it is its row's best."""
@@ -62,11 +70,27 @@ def fit(pairs: Pairs, p: np.ndarray) -> Posterior:
     Args:
         p: float64 ``[P]``, a first guess of the posterior, see :func:`start`.
     """
+    found = np.where(pairs.known, p, 0.0)
     for _ in range(ROUNDS):
-        curves, bias = learn(pairs, np.where(pairs.known, 1.0, np.where(pairs.out, 0.0, p)))
+        curves, bias = learn(pairs, _taught(pairs, p, found))
         posterior = _posterior(pairs, curves, bias, p)
-        p = posterior.of_pairs(pairs)
+        p, found = posterior.of_pairs(pairs), np.zeros(len(p))
+        found[posterior.pair] = posterior.tried_probability
     return posterior
+
+
+def _taught(pairs: Pairs, p: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """float64 ``[P]``: what the curves are learnt from, in which few known pairs do not outweigh what is believed of the others.
+
+    Where the graphs say much, a handful of pairs that they say little of would spoil curves that hundreds of matches agree upon. So a
+    known pair counts as what would be believed if it were not known, and the more pairs are known the more as certain.
+
+    Args:
+        p: probabilities. found: of known pairs, if they were not known.
+    """
+    count, others = pairs.known.sum(), np.where(pairs.known | pairs.out, 0.0, p)
+    sure = count / max(count + min(others.sum(), ENOUGH), 1)
+    return np.where(pairs.known, sure + (1 - sure) * found, others)
 
 
 def start(pairs: Pairs, decoys: list[list | None], ratio: float) -> np.ndarray:
@@ -74,7 +98,8 @@ def start(pairs: Pairs, decoys: list[list | None], ratio: float) -> np.ndarray:
 
     An entity's most similar one in its own graph is no match of it. So no more of the best similarities between the graphs are false than
     there are within one (Elias and Gygi, Target-decoy search strategy, 2007, do so with spectra), the larger graph or the smaller one,
-    whichever repeats itself less. What one comparison says another may add to.
+    whichever repeats itself less. What one comparison says another may add to; one by which hardly a pair stands out says nothing, since what
+    follows would grow from those few, and among thousands some are always alike.
 
     Args:
         decoys: of each comparison, for the rows' graph and for the other one, ways to choose them: float ``[s]`` twice, the best
@@ -101,7 +126,9 @@ def start(pairs: Pairs, decoys: list[list | None], ratio: float) -> np.ndarray:
         share = np.minimum.accumulate(share[::-1])[::-1]
         p = np.zeros(len(at))
         p[falling] = np.clip(1 - share, 0, 1)
-        left_over[top] *= 1 - np.where(at > 0, p, 0)
+        p = np.where(at > 0, p, 0)
+        if p.sum() >= max(LEAST_OUT, SHARE_OUT * len(p)):
+            left_over[top] *= 1 - p
     return 1 - left_over
 
 
@@ -115,9 +142,17 @@ def _posterior(pairs: Pairs, curves: list[Curve], bias: float, p: np.ndarray) ->
     # A known entity counts as if it were not known, but tells for sure how one fares whose counterpart is taken away.
     before = np.where(known, 1.0, np.maximum.reduceat(p, pairs.starts[:-1]) * mutual)
     one = [np.where(known, x, y) for x, y in ((tried, score), (made, mutual), (tried_rival, rival))]
-    probability, lonely = _probability(*one, before, known)
+    unknown, lonely = np.zeros(len(pair)), np.ones(len(pair))
+    for some in pairs.groups:
+        unknown[some], lonely[some] = _probability(*(x[some] for x in one), before[some], known[some])
+        at = one[0][some], one[1][some], unknown[some]
+        for x in (score, tried, tried_rival) if tried is not score else (score, tried_rival):
+            x[some] = _log_odds(x[some], *at)
     tried = np.where(made, tried, -np.inf)
-    return Posterior(curves, bias, pair, mutual, score, rival, probability, tried, tried_pair, tried_rival, lonely)
+    return Posterior(
+        curves, bias, pair, mutual, score, np.where(known, 1.0, unknown), tried, tried_pair, tried_rival,
+        unknown * (tried_pair == pair), lonely,
+    )  # fmt: skip
 
 
 def _scores(pairs: Pairs, odds: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -135,7 +170,7 @@ def _scores(pairs: Pairs, odds: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.
 def _probability(
     score: np.ndarray, made: np.ndarray, false: np.ndarray, p: np.ndarray, known: np.ndarray
 ) -> tuple[np.ndarray, float]:
-    """float64 ``[rows]``: probability of each row's match, and the share of rows without a counterpart.
+    """float64 ``[rows]``: probability of each row's match, known ones as if they were not, and the share of rows without a counterpart.
 
     Args:
         score: of the best pairs. made: bool, those that are matches. false: what each row would get without its counterpart.
@@ -143,7 +178,7 @@ def _probability(
     """
     n, falling = len(score), np.argsort(np.where(made, -score, np.inf), kind="stable")[: made.sum()]
     if not made.any():
-        return known.astype(float), 1.0
+        return np.zeros(n), 1.0
     values = np.r_[false, score]
     order = np.argsort(values, kind="stable")
     values, at = values[order], score[falling]
@@ -162,11 +197,23 @@ def _probability(
         expected = lonely * n * np.maximum.accumulate(tail)  # false matches down to each score
         new = np.zeros(n)
         new[falling] = np.clip(1 - isotonic_regression(np.diff(expected, prepend=0)).x, 0, 1)
-        new = np.where(known, 1.0, new)
+        unknown, new = new, np.where(known, 1.0, new)
         change, p = np.abs(new - p).sum(), new
         if change < 1e-3 * n:
             break
-    return p, lonely
+    return unknown, lonely
+
+
+def _log_odds(score: np.ndarray, at: np.ndarray, made: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """Scores of one kind of rows as log odds of their probability, in the same order, so that those of all kinds can be compared.
+
+    Args:
+        score: to be turned. at, made, p: scores of all rows, which of them are matches, and the probability of each.
+    """
+    order = np.flatnonzero(made)[np.argsort(at[made], kind="stable")]
+    p = np.clip(p[order], NEVER, 1 - NEVER)
+    odds = np.interp(score, at[order], np.log(p / (1 - p))) if len(order) else np.full(len(score), np.log(NEVER))
+    return odds + TIE * score
 
 
 def _at_least(values: np.ndarray, weight: np.ndarray, at: np.ndarray) -> np.ndarray:

@@ -63,9 +63,9 @@ def weighted(counts: csr_array) -> csr_array:
     weight = np.log1p(counts.shape[0] / np.maximum(frequency, 1)).astype(np.float32)
     data = (1 + np.log(counts.data)) * weight[counts.indices]
     out = csr_array((data.astype(np.float32), counts.indices, counts.indptr), shape=counts.shape)
-    lengths = np.sqrt(np.add.reduceat(np.append(out.data**2, 0), out.indptr[:-1])) if len(out.data) else []
-    lengths = np.where(np.diff(out.indptr) > 0, lengths, 1)
-    out.data /= np.repeat(lengths, np.diff(out.indptr)).astype(np.float32)
+    words = np.diff(out.indptr)
+    lengths = np.sqrt(np.add.reduceat(np.append(out.data**2, 0), out.indptr[:-1]))
+    out.data /= np.repeat(np.where(words > 0, lengths, 1), words).astype(np.float32)
     return out
 
 

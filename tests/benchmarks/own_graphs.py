@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from pmf_minimal import own
+from pmf_minimal.errors import DataError
 from pmf_minimal.own import candidates, words
 
 DRAWS = 3
@@ -93,7 +94,11 @@ def rows_of(folder):
             order = np.random.default_rng(draw).permutation(len(truth))[:count]
             given = set(truth.iloc[order].itertuples(index=False, name=None))
             start = time.perf_counter()
-            alignment = own.align(*sides, list(given) or None, precision=ASKED, progress=False)
+            try:
+                alignment = own.align(*sides, list(given) or None, precision=ASKED, progress=False)
+            except DataError as error:  # links alone, and no known pair
+                print(f"{folder.name:20} {count:5} {draw:4} {error}")
+                continue
             seconds = time.perf_counter() - start
             base = baseline(alignment, truth) if base is None else base
             right, found, wanted = judged(alignment.kept, truth, given)

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 from scipy.sparse import csr_array
+from scipy.stats import beta
 
 import pmf_minimal as pmf
 from pmf_minimal import errors, own
@@ -474,13 +475,123 @@ def test_no_worse_than_a_baseline(name):
     assert 2 * right_ones / (len(true) + len(kept)) >= BASELINES[name]
 
 
+def tried_rows(n, **facts):
+    """A posterior of n rows, all of probability .9, whose known pairs are found again unless ``facts`` say otherwise."""
+    pair = np.arange(n)
+    given = {
+        "pair": pair, "mutual": pair >= 0, "probability": np.full(n, 0.9), "score": pair / n, "tried_pair": pair,
+        "tried": np.full(n, 5.0), "tried_rival": np.full(n, -np.inf), "lonely": np.full(n, 0.1),
+    }  # fmt: skip
+    return SimpleNamespace(**given | facts)
+
+
 def test_estimates_where_every_entity_seems_to_lack_its_counterpart():
     """Then the known pairs have no weight, and the probabilities alone say how precise the matches are."""
     pair = np.arange(40)
-    posterior = SimpleNamespace(
-        pair=pair, mutual=pair >= 0, probability=np.full(40, 0.9), score=pair / 40, tried_pair=pair,
-        tried=np.full(40, 5.0), tried_rival=np.full(40, -np.inf), lonely=1.0,
-    )  # fmt: skip
-    table = thresholds(SimpleNamespace(known=pair < 35), posterior)
+    posterior = tried_rows(40, lonely=np.ones(40))
+    table = thresholds(SimpleNamespace(known=pair < 35, groups=[pair]), posterior)
     assert len(table) == 5 and np.allclose(table["precision"], 0.9)
     assert (table["precision_low"] <= 0.9).all() and (table["precision_high"] >= 0.9).all()
+
+
+def test_estimates_where_the_probabilities_promise_more_than_the_known_pairs():
+    """Of forty known pairs ten get another match. Kinds without known pairs are told by the probabilities."""
+    pair = np.arange(140)
+    wrong = np.where(pair < 10, 139, pair)
+    posterior = tried_rows(140, tried_pair=wrong, probability=np.full(140, 0.99))
+    one = thresholds(SimpleNamespace(known=pair < 40, groups=[pair]), posterior)["precision"].to_numpy()
+    highest = beta.ppf(0.975, 27.5, 9.5)  # forty pairs, counted by the nine in ten that have a counterpart
+    assert one == pytest.approx((60 * highest + 36 * 0.75) / 96) and one[0] < 0.83
+    two = thresholds(SimpleNamespace(known=pair < 40, groups=[pair[:90], pair[90:]]), posterior)["precision"]
+    assert two.iloc[-1] == pytest.approx(0.5 * one[0] + 0.5 * 0.99)
+    assert two.iloc[0] == pytest.approx(0.99)  # the highest scores are of the other kind
+
+
+def test_known_pairs_that_are_not_found_again_promise_nothing():
+    pair = np.arange(100)
+    pairs = SimpleNamespace(known=pair < 40, groups=[pair])
+    assert (thresholds(pairs, tried_rows(100, tried_pair=pair + 100))["precision"] == 0).all()
+    assert (thresholds(pairs, tried_rows(100, tried=np.full(100, -np.inf)))["precision"] == 0).all()
+    few = SimpleNamespace(known=pair < 20, groups=[pair])
+    assert (thresholds(few, tried_rows(100, tried_pair=pair + 100))["precision"] > 0).all()
+
+
+def strangers(rng, n):
+    """Two graphs that say much of the same kind of things, none of which are in both; a few are called nearly alike."""
+    vocabulary = ["".join(rng.choice(LETTERS, 6)) for _ in range(150)]
+    names = [" ".join(rng.choice(vocabulary, 2)) for _ in range(2 * n)]
+    for k in range(6):
+        names[n + k] = names[k] + " ii"
+    sides = []
+    for k, s in enumerate("lr"):
+        ends = rng.integers(n, size=(3 * n, 2))
+        links = pd.DataFrame([(f"{s}{a}", "r", f"{s}{b}") for a, b in ends], columns=["head", "relation", "tail"])
+        sides.append(own.Tables(links, names={f"{s}{i}": names[k * n + i] for i in range(n)}))
+    return sides
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_two_worlds_with_nothing_in_common(seed):
+    """A few chance likenesses are no beginning; and known pairs that are wrong are not believed."""
+    rng = np.random.default_rng(seed)
+    sides = strangers(rng, 600)
+    assert not len(pmf.align(*sides, progress=False).kept)
+    wrong = [(f"l{i}", f"r{j}") for i, j in zip(*(rng.permutation(600)[:40] for _ in "lr"), strict=True)]
+    kept = pmf.align(*sides, wrong, progress=False).kept
+    assert kept["known"].all()
+
+
+def test_few_known_pairs_do_not_spoil_what_the_names_say():
+    """Three known pairs whose names say nothing, beside a hundred whose names are nearly the same."""
+    rng = np.random.default_rng(0)
+    sides, truth = world(rng, 100, 30, names="typo", links=0)
+    for i in range(3):
+        sides[0].names[f"l{i}"] = "".join(rng.choice(LETTERS, 12))
+    none = pmf.align(*sides, progress=False)
+    few = pmf.align(*sides, truth[:3], progress=False)
+    assert judged(few, truth)[1] >= judged(none, truth[3:])[1] - 0.01 and judged(few, truth)[0] >= 0.85
+
+
+def test_what_known_pairs_count():
+    """Alone they are certain; beside thirty or more that are believed, three count a tenth more than what is found of them."""
+    pairs = pairs_of(np.zeros((60, 1)), known=[(0, 0), (1, 0), (2, 0)], shared=True)
+    assert posterior._taught(pairs, np.zeros(60), np.zeros(60))[:3].tolist() == [1, 1, 1]
+    taught = posterior._taught(pairs, np.full(60, 0.9), np.full(60, 0.4))
+    assert taught[:3] == pytest.approx(3 / 33 + 30 / 33 * 0.4) and taught[3:] == pytest.approx(0.9)
+
+
+def test_kinds_have_shares_of_their_own():
+    """Of two kinds one has counterparts and the other none: the first is kept although both together look poor."""
+    rng = np.random.default_rng(0)
+    sides, truth = world(rng, 200, 40, names="typo", links=0)
+    for s, tables in zip("lr", sides, strict=True):
+        words = ["".join(rng.choice(LETTERS, 4)) for _ in range(700)]
+        links = [(f"{s}{rng.integers(200)}", "keyword", f"{s}k{i}") for i in range(700)]
+        tables.triples = pd.concat([tables.triples, pd.DataFrame(links, columns=["head", "relation", "tail"])])
+        tables.names |= {f"{s}k{i}": word for i, word in enumerate(words)}
+    alignment = pmf.align(*sides, progress=False)
+    assert len(alignment.found.pairs.groups) == 2
+    precision, recall = judged(alignment, truth)
+    assert precision >= 0.8 and recall >= 0.9
+    lonely = alignment.found.posterior.lonely
+    few, most = sorted({round(float(x), 6) for x in lonely})
+    assert few < 0.5 and most > 0.8
+
+
+def test_groups_of_kinds():
+    kind = np.repeat([0, 1, 2, 3], [400, 200, 20, 30])
+    pairs = mixture.Pairs(
+        *(np.arange(650),) * 2, np.zeros((650, 1)), np.zeros(650, bool), np.ones(650, bool), kind=kind
+    )
+    assert sorted(map(len, pairs.groups)) == [250, 400]  # fifty are too few to be told by themselves
+    pairs.kind = np.repeat([0, 1], [325, 325])
+    del pairs.groups
+    assert sorted(map(len, pairs.groups)) == [325, 325]
+
+
+def test_texts_without_any_word():
+    left, right = words.vectors(["", ""], [""])
+    assert left.shape == (2, 0) and right.shape == (1, 0)
+    triples = pd.DataFrame([(f"{i}", "r", f"{i + 1}") for i in range(9)], columns=["head", "relation", "tail"])
+    sides = [own.Tables(triples, names={"0": "Anna", "1": "--"}) for _ in "lr"]
+    assert len(pmf.align(*sides, [("0", "0")], progress=False).matches)
