@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from pmf_minimal.beyond.propagation import propagate
+from pmf_minimal.beyond.wrong_seeds import drop_wrong_seeds
 from pmf_minimal.config import PMFConfig
 from pmf_minimal.fusion import Fusion, concatenate
 from pmf_minimal.graphs import GraphPair
@@ -77,6 +78,11 @@ class Propagation(EntityAligner):
         super().__init__(graphs, config)
         self.fusion = Fusion(concatenate, collector="pmf_minimal.beyond.neighbours:OwnPairs")
         self.encoders["structure"].use(torch.cat([graphs.train, graphs.valid]))
+
+    @classmethod
+    def prepare(cls, graphs: GraphPair, config: PMFConfig) -> GraphPair:
+        """Without the seeds that are probably wrong; see :func:`wrong_seeds.drop_wrong_seeds`."""
+        return drop_wrong_seeds(graphs, (), config.seed)
 
     def encoder(self, modality: str) -> PropagationEncoder:
         return PropagationEncoder(self.graphs, self.config.dim, self.config.seed)

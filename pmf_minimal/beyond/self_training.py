@@ -58,6 +58,9 @@ class ConfidentPairs(Probation):
         rest = left[~torch.isin(left, known[1::2, 0])], right[~torch.isin(right, known[::2, 1])]
         rivals, rival_confidence = self._sure(model, joint, *rest)
 
+        # A validation pair that is wrong cannot be found, whatever the model knows.
+        wrong = graphs.get("wrong_left", 0.0)
+
         def shares(least: float, side: int) -> tuple[float, float, float, float]:
             """found, correct, false and share of :func:`estimate`, of one graph, for pairs that are so probable."""
             sure, n = confidence >= least, max(1, len(known))
@@ -66,7 +69,7 @@ class ConfidentPairs(Probation):
             false = int(torch.isin(rivals[rival_confidence >= least, side], lonely[side]).sum())
             unknown = len((left, right)[side]) - len(known)
             others = int((sure & ~tried).sum()) / max(1, unknown)
-            return found / n, correct / n, false / max(1, len(lonely[side])), others
+            return found / n, min(found, correct / (1 - wrong)) / n, false / max(1, len(lonely[side])), others
 
         without = [lonely_share([shares(least, side) for least in (0.5, *CONFIDENCES)]) for side in (0, 1)]
         for least in self.confidences:

@@ -40,7 +40,7 @@ def drop_wrong_seeds(graphs: GraphPair, modalities: tuple[str, ...], seed: int) 
 
     Returns:
         A shallow copy with fewer pairs in ``train`` and ``valid`` (the same if less than ``MIN_SHARE`` are wrong), with ``wrong_share``,
-        the estimated share of wrong seeds, and ``dropped``, int64 ``[*, 2]``.
+        the estimated share of wrong seeds, ``wrong_left``, that among those that are kept, and ``dropped``, int64 ``[*, 2]``.
     """
     seeds = torch.cat([graphs.train, graphs.valid])
     share, wrong = judge(graphs, seeds, modalities, seed)
@@ -48,8 +48,9 @@ def drop_wrong_seeds(graphs: GraphPair, modalities: tuple[str, ...], seed: int) 
     train, valid = kept.split([len(graphs.train), len(graphs.valid)])
     if share < MIN_SHARE or not train.any():
         kept, train, valid = (torch.ones_like(x) for x in (kept, train, valid))
+        wrong = torch.zeros_like(wrong)
     out = graphs.with_split(graphs.train[train], graphs.valid[valid], graphs.test)
-    out.wrong_share, out.dropped = share, seeds[~kept]
+    out.wrong_share, out.wrong_left, out.dropped = share, float(wrong[kept].mean()), seeds[~kept]
     return out
 
 

@@ -7,6 +7,8 @@ from toys import same, twins
 
 from pmf_minimal import fit, load
 from pmf_minimal.beyond.mixture import Mixture
+from pmf_minimal.beyond.neighbours import Propagation
+from pmf_minimal.beyond.self_training import CautiousPairs
 from pmf_minimal.beyond.wrong_seeds import drop_wrong_seeds, judge, p_values, wrong_probability
 from pmf_minimal.config import PRESETS
 from pmf_minimal.datasets.faults import replace_seeds
@@ -94,8 +96,43 @@ def test_what_is_dropped_leaves_training_and_validation_pairs(graphs):
     every = torch.cat([kept.train, kept.valid, kept.dropped])
     same(every[every[:, 0].argsort()], (both := torch.cat([dirty.train, dirty.valid]))[both[:, 0].argsort()])
     assert (~is_right(graphs, kept.dropped)).float().mean() > 0.9
+    assert kept.wrong_left == pytest.approx(
+        float((~is_right(graphs, torch.cat([kept.train, kept.valid]))).float().mean()), abs=0.05
+    )
     clean = drop_wrong_seeds(graphs, ("attribute", "image"), 0)
     assert clean.train.equal(graphs.train) and clean.valid.equal(graphs.valid) and not len(clean.dropped)
+    assert clean.wrong_left == 0
+
+
+class Finds:
+    """Stands for a model that finds the counterpart of every entity."""
+
+    def __init__(self, graphs):
+        self.graphs = graphs
+
+    def embed(self):
+        return {"joint": torch.arange(self.graphs.num_nodes)[:, None] % self.graphs.n_left}
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_wrong_validation_pairs_do_not_count_against_a_model_if_it_is_known_how_many_there_are(known):
+    graphs = twins(n=200, triples=400)
+    graphs = graphs.with_split(graphs.pairs[:50], graphs.pairs[50:100], graphs.pairs[100:])
+    graphs.valid = graphs.valid.clone()
+    graphs.valid[:10, 1] = graphs.valid[:10, 1].roll(1)  # a fifth
+    if known:
+        graphs.wrong_left = 0.2
+    collector = CautiousPairs(graphs, PRESETS["recommended"])
+    collector.learn_reliability = lambda model: None
+
+    def sure(model, joint, left, right):
+        pairs = graphs.pairs[torch.isin(graphs.pairs[:, 0], left) & torch.isin(graphs.pairs[:, 1], right)]
+        return pairs, torch.ones(len(pairs))
+
+    collector._sure = sure
+    row = collector.collect(Finds(graphs))
+    assert row["estimate"] == pytest.approx(1.0 if known else 0.8, abs=0.02)
+    assert row["added"] == (100 if known else 0)
 
 
 def test_few_seeds_are_not_judged():
@@ -119,6 +156,19 @@ def test_a_mixture_learns_from_what_is_kept(graphs, monkeypatch):
     trusting = fit(replace_seeds(graphs, 0.5), **settings)
     assert hits[0.5] > 0.8 * hits[0.0]
     assert hits[0.5] > trusting.evaluate().loc["joint", "Hits@1"].mean() + 0.1
+
+
+def test_propagation_starts_from_what_is_kept(graphs, monkeypatch):
+    """The same, where nothing is learnt but seeds and triples are all there is."""
+
+    def hits(share):
+        run = fit(replace_seeds(graphs, share), model="propagation", iterative_epochs=0, progress=False)
+        return run.evaluate().loc["joint", "Hits@1"].mean()
+
+    right, judged = hits(0.0), hits(0.5)
+    monkeypatch.setattr(Propagation, "prepare", lambda graphs, config: graphs)
+    assert hits(0.0) == right
+    assert judged > max(0.7 * right, hits(0.5) + 0.1)
 
 
 def test_relations_do_not_count_and_no_neighbours_no_judgement(graphs, monkeypatch):
