@@ -14,6 +14,7 @@ import nbformat
 import pytest
 import teaching
 from bookfiles import NOTEBOOKS, ROOT, name, read
+from exercise_list import exercises_of
 from nbformat.v4 import new_code_cell
 
 CHAPTERS = pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
@@ -107,6 +108,38 @@ def test_links_of_copies_lead_out_of_the_folder():
     assert [link for link in links if not link.startswith("https://") and link not in {p.name for p in NOTEBOOKS}] == []
     found = [link.removeprefix(f"{teaching.URL}/blob/main/") for link in links if link.startswith(teaching.URL)]
     assert found and all((ROOT / file).is_file() for file in found)
+
+
+# --- Lesson plans ---------------------------------------------------------------------------------------------------
+
+GUIDE = (ROOT / "book" / "teaching.md").read_text(encoding="utf-8")
+PLANS = re.findall(r"^## Lesson plan: (.*?)\n(.*?)(?=^## )", GUIDE, flags=re.DOTALL | re.MULTILINE)
+
+
+def test_there_are_two_lesson_plans():
+    assert [title for title, _ in PLANS] == ["relevance and freezing", "judging a claim"]
+    for _, text in PLANS:
+        for part in ("Goals", "Prepare", "Opening question", "Wrong answers to expect", "Hand in", "Exit ticket"):
+            assert part in text
+
+
+@pytest.mark.parametrize("text", [text for _, text in PLANS], ids=[title for title, _ in PLANS])
+def test_lesson_plans_last_ninety_minutes_without_a_gap(text):
+    spans = [tuple(map(int, span)) for span in re.findall(r"^\| (\d+)–(\d+) \|", text, flags=re.MULTILINE)]
+    assert len(spans) > 6 and spans[0][0] == 0 and spans[-1][1] == 90
+    assert [end for _, end in spans[:-1]] == [start for start, _ in spans[1:]]
+    assert all(start < end for start, end in spans)
+
+
+@pytest.mark.parametrize("text", [text for _, text in PLANS], ids=[title for title, _ in PLANS])
+def test_points_of_lesson_plans_are_those_of_the_grading(text):
+    rows = re.findall(r"^\| (\d+) \| ([\d, ]+) \| (\d+) \|$", text, flags=re.MULTILINE)
+    assert len(rows) == 2
+    for chapter, numbers, points in rows:
+        path, *_ = (ROOT / "notebooks").glob(f"{int(chapter):02}_*.ipynb")
+        found = {exercise.number: exercise for exercise in exercises_of(read(path)) if exercise.checked}
+        chosen = [found[int(number)] for number in numbers.split(", ")]
+        assert sum(teaching.POINTS[exercise.difficulty] for exercise in chosen) == int(points)
 
 
 # --- Grading --------------------------------------------------------------------------------------------------------
