@@ -65,7 +65,9 @@ book: _build/html.stamp ## execute the notebooks and build the book in _build/ht
 $(EXECUTED): _build/%.ipynb: %.ipynb $(PACKAGE) $(VENV)/package.stamp book/tools/execute.py
 	@$(BIN)/python book/tools/execute.py $< --to $(@D)
 
-_build/html.stamp: $(EXECUTED) $(PAGES) $(VENV)/package.stamp
+# Two chapters at a time, each with the threads it has alone: between its matrix products a chapter uses one core.
+_build/html.stamp: $(NOTEBOOKS) $(PACKAGE) $(PAGES) $(VENV)/package.stamp
+	@$(MAKE) --no-print-directory --jobs=2 $(EXECUTED)
 	$(BIN)/python book/tools/build_site.py _build/notebooks
 	@touch $@
 

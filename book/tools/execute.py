@@ -1,4 +1,4 @@
-"""Execute notebooks with papermill, in one process, with visible progress.
+"""Execute notebooks with papermill, one after the other, and say how long each took.
 
     python book/tools/execute.py notebooks/*.ipynb --to _build/notebooks     # for the book: the sources stay as they are
     python book/tools/execute.py notebooks/*.ipynb --in-place                # make refresh: new outputs for the commit
@@ -87,8 +87,8 @@ def execute(path, target, parameters):
             cwd=str(path.parent),
             execution_timeout=CELL_TIMEOUT,
             record_timing=False,  # otherwise no two runs would give the same file
-            progress_bar=True,
-            # Without this, each kernel writes a line about unencrypted sockets (of this very machine) into the progress.
+            progress_bar=False,  # `make book` runs two at a time, whose bars would overwrite each other
+            # Without this, each kernel writes a line about unencrypted sockets (of this very machine).
             extra_arguments=["--IPKernelApp.log_level=ERROR"],
         )
         nb = normalise(nbformat.read(draft, as_version=4))
@@ -122,9 +122,9 @@ def main():
     try:
         for path in paths:
             start = time.monotonic()
-            print(f"running {path}", flush=True)
+            print(f"{path}: running", flush=True)
             execute(path, path if args.in_place else args.to / path.name, parameters)
-            print(f"        {time.monotonic() - start:.0f} s", flush=True)
+            print(f"{path}: {time.monotonic() - start:.0f} s", flush=True)
     except (PapermillExecutionError, CellTimeoutError) as error:
         print(f"{path} failed:\n{error}", file=sys.stderr)
         return 1

@@ -1,5 +1,6 @@
 """The tool behind `make book` and `make refresh`: it must fail where papermill alone would go on."""
 
+import re
 import subprocess
 import sys
 
@@ -35,6 +36,7 @@ def test_two_runs_give_the_same_bytes_and_leave_the_source_alone(notebook, tmp_p
     for folder in "ab":
         result = execute(notebook, "--to", str(tmp_path / folder))
         assert result.returncode == 0, result.stderr
+        assert re.fullmatch(rf"{re.escape(str(notebook))}: running\n{re.escape(str(notebook))}: \d+ s\n", result.stdout)
     first = tmp_path / "a" / "tiny.ipynb"
     assert first.read_bytes() == (tmp_path / "b" / "tiny.ipynb").read_bytes()
     assert printed(first) == ["quick\n"]

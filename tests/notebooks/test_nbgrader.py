@@ -1,6 +1,6 @@
-"""nbgrader itself makes an assignment of a chapter and grades it. It is no requirement of the book: without it, this is skipped.
+"""nbgrader itself makes an assignment of a chapter and grades it. Without the extra `courses` this is skipped.
 
-pip install nbgrader
+pip install --no-build-isolation --constraint requirements.txt --editable ".[courses]"
 """
 
 import os
@@ -14,7 +14,7 @@ import pytest
 import teaching
 from bookfiles import ROOT, read
 
-pytest.importorskip("nbgrader", reason="nbgrader is not installed: pip install nbgrader")
+pytest.importorskip("nbgrader", reason="nbgrader is not installed: it comes with the extra `courses`")
 
 CHAPTER = "01_task_and_data"  # it trains nothing
 
