@@ -11,6 +11,7 @@ FIRST = ("tests/notebooks/test_colab.py", "notebooks/", "tests/book/", "tests/un
 
 # Not in `make quick-test`: training runs, thousands of damaged files, processes of their own, wheels.
 SLOW = (
+    "tests/unit/test_align_resumed.py::test_killed_or_asked_to_end",
     "tests/equations/test_mutations.py",
     "tests/unit/test_baselines.py::test_a_halted_training_goes_on",
     "tests/unit/test_baselines.py::test_trains_alike_twice_and_learns",
@@ -20,6 +21,7 @@ SLOW = (
     "tests/unit/test_checkpoints.py",
     "tests/unit/test_emoji_alignment.py",
     "tests/unit/test_experiments.py",
+    "tests/unit/test_extend.py::test_example",
     "tests/unit/test_gpu_rehearsal.py",
     "tests/unit/test_hostile",
     "tests/unit/test_killed.py",

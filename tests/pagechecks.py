@@ -11,6 +11,13 @@ def parse(path):
     return BeautifulSoup(path.read_text(), "html.parser")
 
 
+@cache
+def anchors(path):
+    """All names that a link may have behind its #."""
+    tags = parse(path).select("[id], [name]")
+    return {tag.get(attribute) for tag in tags for attribute in ("id", "name")} - {None}
+
+
 def broken_links(path):
     """Links of a page to a file or an anchor that is not there."""
     broken = []
@@ -22,8 +29,7 @@ def broken_links(path):
         if not target.is_file():
             broken.append(link["href"])
         elif parts.fragment and target.suffix == ".html":
-            anchor = unquote(parts.fragment)
-            if not parse(target.resolve()).find(lambda t, a=anchor: a in (t.get("id"), t.get("name"))):
+            if unquote(parts.fragment) not in anchors(target.resolve()):
                 broken.append(link["href"])
     return broken
 

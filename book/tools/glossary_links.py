@@ -16,9 +16,11 @@ def terms(text):
     body = re.search(r"```\{glossary\}\n(.*?)```", text, re.DOTALL)[1]
     found = [line.strip() for line in body.splitlines() if line and not line.startswith(" ")]
     known = {f"{term}s".lower(): term for term in found}
-    return known | {f"{term[:-1]}ies".lower(): term for term in found if term.endswith("y")} | {
-        term.lower(): term for term in found
-    }
+    return (
+        known
+        | {f"{term[:-1]}ies".lower(): term for term in found if term.endswith("y")}
+        | {term.lower(): term for term in found}
+    )
 
 
 def linked(texts, known):
@@ -35,7 +37,9 @@ def linked(texts, known):
 
     for text in texts:
         # Not in code, formulas, tables or headings, and not beside a letter, where stars mean nothing.
-        parts = re.split(r"(```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|^\|.*?$|^#.*?$)", text, flags=re.DOTALL | re.MULTILINE)
+        parts = re.split(
+            r"(```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|^\|.*?$|^#.*?$)", text, flags=re.DOTALL | re.MULTILINE
+        )
         parts[::2] = [re.sub(r"(?<![\w*])(\*{1,2})([^*\n]+)\1(?![\w*])", link, part) for part in parts[::2]]
         yield "".join(parts)
 

@@ -72,6 +72,14 @@ def test_shows_in_a_browser_what_the_pages_show(opened, page, browser):
     assert browser.evaluate("document.querySelectorAll('mjx-merror').length") == 0
 
 
+def described(element):
+    """Whether something below this element of the structure has words in place of a picture, or is a link with its own."""
+    below = element.get("/K", [])
+    below = list(below) if isinstance(below, pikepdf.Array) else [below]
+    below = [o for o in below if isinstance(o, pikepdf.Dictionary)]
+    return any(str(o.get("/Alt", "")).strip() or o.get("/Type") == "/OBJR" or described(o) for o in below)
+
+
 def test_sheets(opened, browser, tmp_path):
     """At most 450 of them; each page of the book starts on a new one, at its top; every link within the PDF leads somewhere."""
     browser.print(tmp_path / "book.pdf", generateDocumentOutline=True, preferCSSPageSize=True)
@@ -82,6 +90,10 @@ def test_sheets(opened, browser, tmp_path):
         with made.open_outline() as outline:
             heights = [float(entry.destination[3]) for entry in outline.root]
         assert min(heights) > made.pages[0].mediabox[3] - 72
+        # For ears: each picture has words. (A figure of several parts has them in its parts.)
+        parts = [o for o in made.objects if isinstance(o, pikepdf.Dictionary) and o.get("/S") == "/Figure"]
+        silent = [part for part in parts if not str(part.get("/Alt", "")).strip()]
+        assert len(parts) > 800 and [part for part in silent if not described(part)] == []
         links = [link.Dest for sheet in made.pages for link in sheet.get("/Annots", []) if "/Dest" in link]
         assert len(links) > 1000 and [name for name in links if str(name) not in made.Root.Dests] == []
 

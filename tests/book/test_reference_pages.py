@@ -127,7 +127,9 @@ def test_every_term_leads_to_a_page_of_the_book():
     body = re.search(r"```\{glossary\}\n(.*?)```", GLOSSARY.read_text(encoding="utf-8"), re.DOTALL)[1]
     entries = body.strip().split("\n\n")
     assert len(entries) > 70
-    assert [entry for entry in entries if ".ipynb)" not in entry and ".md)" not in entry and "{term}" not in entry] == []
+    assert [
+        entry for entry in entries if ".ipynb)" not in entry and ".md)" not in entry and "{term}" not in entry
+    ] == []
 
 
 def test_the_first_emphasised_mention_leads_to_the_glossary():

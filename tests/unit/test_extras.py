@@ -15,6 +15,7 @@ from pmf_minimal.errors import DataError
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
+DISTRIBUTIONS = metadata.packages_distributions()  # half a second: once, and not for each module of the package
 
 
 def normal(name):
@@ -56,7 +57,7 @@ def guarded(tree):
 @pytest.mark.parametrize("path", sorted((ROOT / "pmf_minimal").rglob("*.py")), ids=lambda p: p.stem)
 def test_every_library_is_declared(path):
     """A library is a dependency of the package, or its import says which extra brings it."""
-    tree, distributions, core = ast.parse(path.read_text("utf-8")), metadata.packages_distributions(), {}
+    tree = ast.parse(path.read_text("utf-8"))
     core = declared(PROJECT["dependencies"])
     within = guarded(tree)
     for node in ast.walk(tree):
@@ -67,7 +68,7 @@ def test_every_library_is_declared(path):
         else:
             continue
         for module in {m.partition(".")[0] for m in modules} - sys.stdlib_module_names - {"pmf_minimal"}:
-            names = {normal(name) for name in distributions.get(module, [module])}
+            names = {normal(name) for name in DISTRIBUTIONS.get(module, [module])}
             allowed = core | declared(EXTRAS[within[node]]) if within.get(node) else core
             assert names & allowed or within.get(node) == "", f"{path.name}: {module}"
 
