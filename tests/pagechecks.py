@@ -28,9 +28,8 @@ def broken_links(path):
         target = path.parent / unquote(parts.path) if parts.path else path
         if not target.is_file():
             broken.append(link["href"])
-        elif parts.fragment and target.suffix == ".html":
-            if unquote(parts.fragment) not in anchors(target.resolve()):
-                broken.append(link["href"])
+        elif parts.fragment and target.suffix == ".html" and unquote(parts.fragment) not in anchors(target.resolve()):
+            broken.append(link["href"])
     return broken
 
 
