@@ -9,7 +9,7 @@ matplotlib.use("Agg")
 # The longest come first: a worker that gets one of them last would keep the other waiting.
 FIRST = ("tests/notebooks/test_colab.py", "notebooks/", "tests/book/", "tests/unit/test_emoji_alignment.py")
 
-# Not in `make quick-test`: training runs, thousands of damaged files, processes of their own, wheels.
+# Not in `make quick-test`: training runs, thousands of damaged files, processes of their own, wheels, compilers.
 SLOW = (
     "tests/unit/test_align_resumed.py::test_killed_or_asked_to_end",
     "tests/equations/test_mutations.py",
@@ -22,10 +22,14 @@ SLOW = (
     "tests/unit/test_emoji_alignment.py",
     "tests/unit/test_experiments.py",
     "tests/unit/test_extend.py::test_example",
+    "tests/unit/test_extras.py::test_a_missing_library_names_its_extra",
+    "tests/unit/test_extras.py::test_the_command_line_says_it_in_one_sentence",
+    "tests/unit/test_extras.py::test_the_package_alone_trains_and_aligns",
     "tests/unit/test_gpu_rehearsal.py",
     "tests/unit/test_hostile",
     "tests/unit/test_killed.py",
     "tests/unit/test_limits.py",
+    "tests/unit/test_model.py::test_compiled_loss_is_the_same",
     "tests/unit/test_package.py",
     "tests/unit/test_repairs.py",
     "tests/unit/test_scale.py",
