@@ -26,9 +26,8 @@ def broken_links(path):
         if parts.scheme or parts.netloc or link["href"] == "#":
             continue
         target = path.parent / unquote(parts.path) if parts.path else path
-        if not target.is_file():
-            broken.append(link["href"])
-        elif parts.fragment and target.suffix == ".html" and unquote(parts.fragment) not in anchors(target.resolve()):
+        inside = target.is_file() and parts.fragment and target.suffix == ".html"
+        if not target.is_file() or inside and unquote(parts.fragment) not in anchors(target.resolve()):
             broken.append(link["href"])
     return broken
 
