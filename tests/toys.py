@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pmf_minimal.config import PRESETS
+from pmf_minimal.errors import DataError
 from pmf_minimal.graphs import GraphPair
 
 # ent_ids, triples and so on of two graphs of four entities, as a benchmark has them: ids neither in order nor without gaps.
@@ -157,6 +158,18 @@ def many(test, share=1):
     )(test)  # fmt: skip
     test.hypothesis.inner_test = bounded(test.hypothesis.inner_test)
     return test if SEED is None else seed(int(SEED))(test)
+
+
+def read_or_refused(read, path, data):
+    """What a reader makes of a file with such content: the graph or pairs, or the error, in one sentence with place and fix."""
+    path.write_bytes(data)
+    try:
+        return read(path)
+    except DataError as error:
+        told = str(error)
+        assert type(error) is not DataError and told.startswith(str(path)) and ";" in told and "\n" not in told
+        assert len(told) < 500 + len(str(path))
+        return error
 
 
 def bounded(test):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import sys
 from contextlib import nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
@@ -13,14 +15,25 @@ from pmf_minimal.cli.align import align, predict
 from pmf_minimal.cli.data import claimed, data, user_errors
 from pmf_minimal.cli.experiment import experiment
 from pmf_minimal.cli.halts import halting, state_kept
-from pmf_minimal.cli.say import InputError, say
+from pmf_minimal.cli.say import InputError, no_room, open_streams, say
 from pmf_minimal.datasets.escape import one_line
 
 # Whatever needs PyTorch is imported where it is used: --help answers at once.
 
 
 class Harmless(click.Group):
-    """A group of commands whose errors quote what was given without control characters."""
+    """A group of commands whose errors quote what was given without control characters, and which needs no output to work."""
+
+    def main(self, *args, **kwargs):
+        open_streams()
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:  # of the help, say, which click writes itself
+            if error.errno != errno.ENOSPC:
+                raise
+            failed = no_room(error, sys.stdout)
+            failed.show()
+            sys.exit(failed.exit_code)
 
     def invoke(self, context: click.Context):
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from contextlib import suppress
 
 import click
 
@@ -34,5 +35,23 @@ def say(text: str = "", err: bool = False) -> None:
     except OSError as error:
         if error.errno == errno.EPIPE:  # nobody reads on; click ends the command in silence
             raise
+        raise no_room(error, stream) from None
+
+
+def no_room(error: OSError, stream) -> InputError:
+    """What is said where an output cannot be written; nothing more goes to the stream."""
+    with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # or Python would try once more at its end
-        raise InputError(f"the output cannot be written ({error.strerror}); make room") from None
+    return InputError(f"the output cannot be written ({error.strerror}); make room")
+
+
+def open_streams() -> None:
+    """Give a command that was started without output or error output some that go nowhere: files would take their numbers."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w", encoding="utf-8", closefd=False))  # noqa: SIM115 (as long as the process)

@@ -35,6 +35,8 @@ class _Cells:
             self.cell = {}
         elif self.cell is not None and name in ("entity1", "entity2", "relation", "measure"):
             self.open = name
+            if name in ("relation", "measure"):
+                self.cell.setdefault(name, "")  # an empty one is none that says "the same"
         if self.cell is not None and self.open in ("entity1", "entity2"):
             for key, value in attributes.items():  # rdf:resource, or rdf:about of a description inside
                 if key.rpartition(" ")[2] in ("resource", "about"):

@@ -1,0 +1,96 @@
+"""The command in odd surroundings: another locale, no home, nobody who reads, no room and no rights. Nothing is lost, and nothing fails at length."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="uses a POSIX shell")
+COMMAND = f"{sys.executable} -m pmf_minimal"
+WRITTEN = {"matches.csv", "run.json", "thresholds.csv"}
+
+
+@pytest.fixture
+def here(tmp_path):
+    """A folder with two small graphs whose names are no ASCII."""
+    rng = np.random.default_rng(0)
+    names = ["".join(rng.choice(list("abcdefghij"), 8)) for _ in range(40)]
+    for side in "lr":
+        rows = "".join(f"{side}{i},Île {name[:7]} 東京\n" for i, name in enumerate(names))
+        (tmp_path / f"{side}.csv").write_text("id,name\n" + rows, "utf-8")
+    return tmp_path
+
+
+def shell(text, here, **changes):
+    """Run by a shell, with so changed an environment (None takes a variable away)."""
+    environment = {**os.environ, "PYTHONHASHSEED": "0", **changes}
+    environment = {name: value for name, value in environment.items() if value is not None}
+    done = subprocess.run(
+        ["sh", "-c", text], cwd=here, env=environment, capture_output=True, encoding="utf-8", errors="replace"
+    )
+    assert "Traceback" not in done.stderr + done.stdout, done.stderr
+    return done
+
+
+def files_in(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        {"PYTHONIOENCODING": "ascii", "HOME": None},
+        {"HOME": "/nowhere/at/all"},
+    ],
+)
+def test_locale_and_home(here, changes):
+    done = shell(f"{COMMAND} align l.csv r.csv --out run --report report.html", here, **changes)
+    assert done.returncode == 0 and files_in(here / "run") == WRITTEN, done.stderr
+    assert "東京" in (here / "run" / "matches.csv").read_text("utf-8")
+    assert "Written to run" in done.stdout
+
+
+@pytest.mark.parametrize("end", ["| head -1", ">&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_nobody_reads(here, end):
+    done = shell(f"{COMMAND} align l.csv r.csv --out run {end}", here)
+    assert done.returncode == 0 and files_in(here / "run") == WRITTEN, done.stderr
+
+
+def test_help_where_there_is_no_room(here):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("no such device")
+    done = shell(f"{COMMAND} align --help >/dev/full", here)
+    assert done.returncode == 2
+    assert done.stderr.strip() == "Error: the output cannot be written (No space left on device); make room"
+
+
+def test_files_may_not_grow(here):
+    """What was found stays beside the place, and the same command goes on where there is room."""
+    done = shell(f"ulimit -f 4; {COMMAND} align l.csv r.csv --out run --report report.html", here)
+    assert done.returncode == 2 and not (here / "run").exists()
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("Error: run: cannot be written (File too large); what there is lies in "), done.stderr
+    assert shell(f"{COMMAND} align l.csv r.csv --out run", here).returncode == 0 and files_in(here / "run") == WRITTEN
+
+
+def test_a_folder_that_takes_nothing(here):
+    """Refused at once. Root may write anywhere but on a file system that is mounted to be read."""
+    if os.geteuid() == 0:
+        locked = "mount --bind . . && mount -o remount,ro,bind . && cd ."
+        text = f"unshare -m sh -c 'cd {here} && mount --bind {here} {here} && mount -o remount,ro,bind {here} && cd {here} && {COMMAND} align l.csv r.csv --out run'"
+        if shell(f"unshare -m sh -c '{locked}'", here).returncode:
+            pytest.skip("no rights to mount")
+        done = shell(text, here)
+    else:
+        here.chmod(0o555)
+        done = shell(f"{COMMAND} align l.csv r.csv --out run", here)
+        here.chmod(0o755)
+    assert (
+        done.returncode == 2
+        and "run: no folder can be made there" in done.stderr
+        and "; name a new folder with --out" in done.stderr
+    )
+    assert files_in(here) == {"l.csv", "r.csv"}
