@@ -35,7 +35,7 @@ EXAMPLES = 3
 MAX_PREFIX = 1000  # characters that a prefix of SSSOM may stand for
 
 
-def read_pairs(path: Path, left: Tables, right: Tables) -> pd.DataFrame:
+def read_pairs(path: str | Path, left: Tables, right: Tables) -> pd.DataFrame:
     """Known pairs from a file.
 
     * ``.csv``, ``.tsv``: two columns. A first line that calls two of them left and right (or source and target, entity1 and
@@ -54,6 +54,7 @@ def read_pairs(path: Path, left: Tables, right: Tables) -> pd.DataFrame:
     Raises:
         DataError: as the readers of these files; EmptyFile: no pair in it.
     """
+    path = Path(path)
     ending, notes, links = path.suffix.lower(), [], True
     if ending in (".rdf", ".xml"):
         stated, notes = oaei.read(path)

@@ -9,12 +9,13 @@ from pmf_minimal.own import rdf, records
 from pmf_minimal.own.tables import Tables, read_folder
 
 
-def read_graph(path: Path, lenient: bool = False) -> Tables:
+def read_graph(path: str | Path, lenient: bool = False) -> Tables:
     """One graph from a folder of tables, one table, or an RDF file.
 
     See :func:`~pmf_minimal.own.tables.read_folder`, :mod:`~pmf_minimal.own.records` and :mod:`~pmf_minimal.own.rdf`, which says what
     ``lenient`` does.
     """
+    path = Path(path)
     if path.is_dir():
         return read_folder(path)
     if not path.exists():

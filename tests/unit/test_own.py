@@ -77,7 +77,7 @@ def test_a_pair_of_entities_without_triples_is_no_heading(tmp_path):
     """They occur among the attributes alone."""
     (tmp_path / "seeds.csv").write_text("a98,b98\na0,b0\n")
     sides = [side_tables(s, attributes=pd.DataFrame([[f"{s}98", "age"]])) for s in "ab"]
-    assert len(own.from_frames(*sides, own.read_pairs(tmp_path / "seeds.csv", *sides)).pairs) == 2
+    assert len(own.from_frames(*sides, own.read_pairs(str(tmp_path / "seeds.csv"), *sides)).pairs) == 2
 
 
 @pytest.mark.parametrize(

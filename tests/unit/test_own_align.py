@@ -160,6 +160,7 @@ def test_describe():
     left = own.Tables(triples, said.set_axis(["entity", "attribute", "value"], axis=1), {"l1": "Anna", "l2": "Works"})
     right = own.Tables(triples.replace({"l1": "r1", "l2": "r2"}), names={"r1": "Anna", "r2": "Works"})
     alignment = pmf.align(left, right, [("l1", "r1")], progress=False)
+    assert repr(alignment).startswith("Alignment(") and " new ones are kept; by names" in repr(alignment)
     assert alignment.describe("left", "l1") == {"name": ["Anna"], "age": ["7", "\\x1b[2J"], "worksFor": ["Works"]}
     assert alignment.describe("right", "r2") == {"name": ["Works"], "worksFor of": ["Anna"]}
     for side, uri in (("left", "r1"), ("middle", "l1")):
@@ -304,7 +305,7 @@ def test_bad_records(tmp_path, text, kind, words):
 def test_usual_headings_of_triples(tmp_path, heading):
     row = {"h": "a", "r": "knows", "t": "b"} if "," in heading else {"t": "b", "h": "a"}
     (tmp_path / "t.csv").write_text(heading + "\n" + (";" if ";" in heading else ",").join(row.values()) + "\n")
-    table = own.read_graph(tmp_path / "t.csv").triples
+    table = own.read_graph(str(tmp_path / "t.csv")).triples  # a path is a string as often as not
     assert table[["head", "tail"]].to_numpy().tolist() == [["a", "b"]]
 
 
