@@ -44,7 +44,8 @@ def effects(number: int, tested: list) -> list[str]:
     for _, card, verdict in tested:
         for row in verdict.get("worlds", []) if "reading" in card else []:
             span = f"{row['mean']:+.3f} ({row['least']:+.3f} to {row['most']:+.3f})"
-            words = (card["reading"], row["comparison"], row["world"], row["datasets"], span, row["outcome"])
+            comparison = row["comparison"].replace(" | ", ", ")  # a bar would end the cell
+            words = (card["reading"], comparison, row["world"], row["datasets"], span, row["outcome"])
             lines.append("| " + " | ".join(map(str, words)) + " |")
     head = ["", f"### Claim {number}", "", sentence(number)]
     if not lines:

@@ -146,3 +146,12 @@ def test_every_chapter_of_the_method_leads_to_the_glossary(site):
         if path.stem < "10":
             page = (site / "notebooks" / f"{path.stem}.html").read_text(encoding="utf-8")
             assert "glossary.html#term-" in page, path.stem
+
+
+def test_rows_of_tables_have_as_many_cells_as_their_heading():
+    """A bar in a cell ends it, and what follows moves one column on."""
+    for path in sorted((ROOT / "book").glob("*.md")):
+        text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+        for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+            heading, _, *rows = re.sub(r"`[^`\n]*`|\$[^$\n]*\$", "", table).splitlines()
+            assert [row for row in rows if len(re.findall(r"(?<!\\)\|", row)) != heading.count("|")] == [], path.name
