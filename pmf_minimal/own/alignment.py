@@ -84,7 +84,9 @@ class Alignment:
 
     def __repr__(self) -> str:
         new = len(self.kept) - int(self.kept["known"].sum())
-        return f"Alignment({len(self.matches)} matches, of which {new} new ones are kept; by {', '.join(self.modalities)})"
+        return (
+            f"Alignment({len(self.matches)} matches, of which {new} new ones are kept; by {', '.join(self.modalities)})"
+        )
 
     def at_precision(self, precision: float) -> pd.DataFrame:
         """The known pairs, and the matches at the lowest threshold that is estimated to be that precise; else no others."""
