@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from bookfiles import ROOT
+from bookfiles import NOTEBOOKS, ROOT, read
 
 from pmf_minimal.cli.main import train
 from pmf_minimal.config import PRESETS
@@ -42,3 +42,14 @@ def test_pythons():
     first, last = re.search(r"Python (3\.\d+) to (3\.\d+)", PAGE).groups()
     asked = re.search(r'requires-python = ">=(3\.\d+),<3\.(\d+)"', (ROOT / "pyproject.toml").read_text())
     assert first == asked[1] and last == f"3.{int(asked[2]) - 1}"
+
+
+def test_figures_of_the_plain_model_are_those_of_the_chapters():
+    section = PAGE.split("### Why is Hits@1 of the plain model")[1].split("###")[0]
+    rows = re.findall(r"^\| \[(\d)\].*$", section, re.MULTILINE)
+    assert rows == list("045789")
+    for line in section.splitlines():
+        for number in re.findall(r"[−]?\.\d{3}", line):
+            chapter = read(next(path for path in NOTEBOOKS if path.stem.startswith(f"0{line[3]}")))
+            outputs = str([cell.outputs for cell in chapter.cells if cell.cell_type == "code"])
+            assert number.replace("−", "-").replace(".", "0.") in outputs, line
