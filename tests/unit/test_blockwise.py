@@ -104,7 +104,7 @@ from pmf_minimal.scale.blockwise import Similarities
 from pmf_minimal.scale.evaluation import evaluate_scores
 torch.set_num_threads(1)  # each thread would reserve address space of its own
 kernels.CELLS = 2**20
-x = torch.randn(20_000, 2)
+x = torch.randn(20_000, 2, generator=torch.Generator().manual_seed(0))
 pairs = torch.arange(10_000)
 size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (size + 96 * 2**20,) * 2)
