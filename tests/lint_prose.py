@@ -108,12 +108,7 @@ PERSONS = {
 }
 
 
-PEOPLE = "people are meant"
-
-
-@rule("things are no persons", page("Everybody whose feature is missing, an entity who has no pair."), [
-    ("notebooks/15_systems.ipynb", "everybody quotes", PEOPLE),
-])  # fmt: skip
+@rule("things are no persons", page("Everybody whose feature is missing, an entity who has no pair."))
 def persons(book):
     yield from hits(book, PERSONS)
 
