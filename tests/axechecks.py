@@ -7,8 +7,33 @@ from pathlib import Path
 AXE = Path(importlib.util.find_spec("axe_playwright_python").submodule_search_locations[0]) / "axe.min.js"
 LEVELS = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 COLOURS = {"type": "rule", "values": ["color-contrast"]}
+BUT_COLOURS = {"runOnly": LEVELS, "rules": {"color-contrast": {"enabled": False}}}
 RUN = """axe.run(WHERE, OPTIONS).then(found => found.violations.flatMap(rule => rule.nodes.map(node =>
   [rule.id, node.target.flat().join(" "), node.html.slice(0, 200), node.failureSummary])))"""
+
+# Elements with text, two of each look at most: axe looks for what lies behind every one of them, which takes most of its
+# time. Alike are those of one tag and class whose ancestors up to the page have the same colours and sizes in the same
+# order; so what is said of one is said of all. Anew in each theme and each width.
+LOOKS = """(() => {
+  const looks = new Map([[null, ""]]), counts = new Map(), found = [];
+  const look = e => {
+    if (!looks.has(e)) {
+      const s = getComputedStyle(e);
+      looks.set(e, [look(e.parentElement), s.color, s.backgroundColor, s.backgroundImage, s.opacity, s.filter, s.mixBlendMode,
+        s.fontSize, s.fontWeight, s.textShadow, s.position].join("|"));
+    }
+    return looks.get(e);
+  };
+  for (const e of document.querySelectorAll(WITHIN)) {
+    const text = [...e.childNodes].some(node => node.nodeType == 3 && node.data.trim());
+    // Axe has no opinion on a single letter, nor on what is hidden, in a closed box, say.
+    if (!text || e.textContent.trim().length < 2 || !e.checkVisibility({visibilityProperty: true})) continue;
+    const key = e.tagName + e.className + look(e), seen = counts.get(key) ?? 0;
+    counts.set(key, seen + 1);
+    if (seen < 2) found.push(e);
+  }
+  return found;
+})()"""
 
 # Of what has the focus: a name for it, whether it is on the screen, and how it differs from the same thing without focus.
 FOCUS = """(() => {
@@ -34,6 +59,12 @@ def load_axe(browser):
 
 
 def violations(browser, options, where="document"):
-    """Rule, path, HTML and explanation of each violation."""
+    """Rule, path, HTML and explanation of each violation; `where` is axe's context, in JavaScript."""
     script = RUN.replace("OPTIONS", json.dumps(options | {"resultTypes": ["violations"]})).replace("WHERE", where)
     return browser.evaluate(script)
+
+
+def pale(browser, within="*"):
+    """Violations of the rule on colours, by the elements that :data:`LOOKS` picks from those of a CSS selector."""
+    found = LOOKS.replace("WITHIN", json.dumps(within))
+    return violations(browser, {"runOnly": COLOURS}, f"{{include: {found}}}")
