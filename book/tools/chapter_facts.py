@@ -41,6 +41,12 @@ def words_of(nb):
     return len(re.findall(r"[^\W\d_][\w'’-]*", text))
 
 
+def reading(nb):
+    """Minutes, as the chapter's opening says (the lint compares them with its words); by its words if it says nothing."""
+    match = re.search(r"(\d+) minutes of reading", nb.cells[0].source)
+    return int(match[1]) if match else max(1, round(words_of(nb) / WORDS_PER_MINUTE))
+
+
 def computing(nb):
     """How long the chapter computes, as its opening says; None if it says nothing."""
     match = COMPUTING.search(" ".join(nb.cells[0].source.split()))
@@ -56,9 +62,8 @@ def facts(nb, stem):
     """
     repository = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["repository"]
     path = f"{urlsplit(repository['url']).path}/blob/{repository['branch']}/notebooks/{stem}.ipynb"
-    words = words_of(nb)
     exercises = sum(exercise.minutes for exercise in exercises_of(nb))
-    minutes = max(1, round(words / WORDS_PER_MINUTE))
+    minutes = reading(nb)
     parts = [f"Reading: {minutes} minute{'s' * (minutes > 1)}"]
     parts += [f"Exercises: {exercises} minutes"] if exercises else []
     parts += [f"Computing: {html.escape(time)} on two CPU cores"] if (time := computing(nb)) else []

@@ -63,7 +63,8 @@ def test_times_and_links_stand_under_the_title(site, chapter):
     items = page.select("article h1 ~ ul.chapter-facts li")
     texts = [item.text for item in items]
     nb = read(ROOT / "notebooks" / f"{chapter}.ipynb")
-    assert texts[0] == f"Reading: {round(chapter_facts.words_of(nb) / 200)} minutes"
+    assert texts[0] == f"Reading: {chapter_facts.reading(nb)} minutes"
+    assert f"{chapter_facts.reading(nb)} minutes of reading" in nb.cells[0].source
     assert f"Exercises: {sum(e.minutes for e in exercises_of(nb))} minutes" in texts
     computing = [text for text in texts if text.startswith("Computing: ")]
     assert computing == [f"Computing: {chapter_facts.computing(nb)} on two CPU cores"] * bool(
