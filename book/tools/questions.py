@@ -22,7 +22,7 @@ MORE = {"choice": {"wrong"}, "short": set(), "calculation": {"compute", "number"
 
 HEAD = """# A bank of questions
 
-{total} questions for tests and discussions, four to eight for each chapter and for the primer, with their answers folded; each answer links to the section that gives it. For a learning platform, `make teach`
+{total} questions for tests and discussions, four to eight for each chapter and for the primer, with their answers folded. Each answer links to the section that gives it. For a learning platform, `make teach`
 writes them as GIFT text (`_build/teaching/questions.gift`), which Moodle and others import. Calculated numbers are checked by a test. This page is made from `book/questions.yaml` by `book/tools/questions.py`.
 """
 ENTRY = """

@@ -60,7 +60,7 @@ def test_code_that_the_site_folds_is_left_out(page):
     assert len(page.select(".tag_hide-input .cell_output")) > 80, "what it shows stays"
     assert "is not printed" in page.select_one(".cover").text
     numbers = [tag.text for tag in page.select(".chapter > .number")]
-    assert numbers[4] == "Chapter 4, notebooks/04_freezing.ipynb" and len(numbers) == 20
+    assert numbers[4] == "Chapter 4, notebooks/04_freezing.ipynb" and len(numbers) == 21
 
 
 def test_shows_in_a_browser_what_the_pages_show(opened, page, browser):
