@@ -37,11 +37,14 @@ def intervals(name, card, verdict):
         worlds = table.assign(dataset=table["dataset"].map(world))
         worlds = worlds.groupby(["dataset", "variant", "seed"], sort=False).mean(numeric_only=True).reset_index()
         found = cards.differences(worlds, first, second)
-        yield title(first, second), [
-            (w, d["mean"], d["low"], d["high"], outcomes[text, w])
-            for w, d in found.iterrows()
-            if (text, w) in outcomes
-        ]
+        yield (
+            title(first, second),
+            [
+                (w, d["mean"], d["low"], d["high"], outcomes[text, w])
+                for w, d in found.iterrows()
+                if (text, w) in outcomes
+            ],
+        )
 
 
 def title(first, second):

@@ -29,8 +29,9 @@ VARIANTS = {
     "without relevance": "#5b7f95",
 }
 #: One for each system of the paper's Table 1, in its order.
-SYSTEMS = dict(zip(("MMEA", "MSNEA", "EVA", "MCLEA", "MEAformer", "UMAEA"), [PALETTE[i] for i in (7, 5, 8, 9, 2, 0)]))
-SYSTEMS["PMF"] = VARIANTS["PMF (paper)"]
+SYSTEMS = {
+    name: PALETTE[i] for name, i in {"MMEA": 7, "MSNEA": 5, "EVA": 8, "MCLEA": 9, "MEAformer": 2, "UMAEA": 0}.items()
+} | {"PMF": VARIANTS["PMF (paper)"]}
 # What the palette has left, for modalities of your own.
 OTHERS = [colour for colour in PALETTE if colour not in COLOURS.values()]
 # A white card with dark text stays readable on a dark page.

@@ -4,7 +4,7 @@ WRONG = [
     [
         ("ahead, points = 'second', 1.2", "order of the means"),
         ("ahead, points = 'first', 1.2", "but by"),
-        ("ahead, points = 'A', 1", "is \"first\" or"),
+        ("ahead, points = 'A', 1", 'is "first" or'),
     ],
     [
         (
