@@ -54,7 +54,8 @@ def _sides(command):
 )
 @click.option("--start", type=click.Choice(["names", "images"]), help="Find the first matches by this alone.")
 @click.option("--many", is_flag=True, help="Several entities of LEFT may have one counterpart in RIGHT.")
-def align(left, right, features, precision, lenient, device, out, report, seeds, start, many):
+@click.option("--plan", is_flag=True, help="Read both graphs, say what memory and time they take, and stop.")
+def align(left, right, features, precision, lenient, device, out, report, seeds, start, many, plan):
     """Align two graphs of your own, with known pairs or without any.
 
     LEFT and RIGHT are each one of these, in UTF-8:
@@ -81,6 +82,16 @@ def align(left, right, features, precision, lenient, device, out, report, seeds,
 
     What takes long is kept beside this folder until it is written. After a halt the same command goes on from there.
     """
+    if plan:
+        from pmf_minimal import own
+        from pmf_minimal.own.plan import check
+
+        with user_errors():
+            expected = own.planned(*_read(left, right, features, lenient))
+            say(str(expected))
+            if doubt := check(expected):
+                say(f"Note: {doubt}", err=True)
+        return
     _check(report)
     _run(left, right, features, precision, lenient, device, out, report, seeds, start, many)
 
@@ -122,14 +133,7 @@ def _run(left, right, features, precision, lenient, device, out, report, seeds, 
         raise InputError(str(error)) from None
     stages = own.Stages(out.parent)
     with halting(lambda: _left(stages)), claimed(out), user_errors(), stages:
-        both = [own.read_graph(path, lenient) for path in (left, right)]
-        names = [name for name, *_ in features]
-        for name, *files in features:
-            if names.count(name) > 1 or any(name in side.files for side in both):
-                raise InputError(f"--features {name}: there are two of that name; call one of them otherwise")
-            for side, file in zip(both, files, strict=True):
-                side.features = {**side.features, name: own.read_features(Path(file))}
-                side.files[name] = Path(file)
+        both = _read(left, right, features, lenient)
         precision = 0.9 if precision is None else precision
         alignment = own.align(*both, seeds, start=start, precision=precision, many=many, device=device, stages=stages)
         for note in alignment.notes:
@@ -140,6 +144,21 @@ def _run(left, right, features, precision, lenient, device, out, report, seeds, 
     _tell(alignment, out)
     if report:
         say(f"Open {report} in a browser to look at the matches and to review them.")
+
+
+def _read(left, right, features, lenient):
+    """Both graphs with the further features."""
+    from pmf_minimal import own
+
+    both = [own.read_graph(path, lenient) for path in (left, right)]
+    names = [name for name, *_ in features]
+    for name, *files in features:
+        if names.count(name) > 1 or any(name in side.files for side in both):
+            raise InputError(f"--features {name}: there are two of that name; call one of them otherwise")
+        for side, file in zip(both, files, strict=True):
+            side.features = {**side.features, name: own.read_features(Path(file))}
+            side.files[name] = Path(file)
+    return both
 
 
 def _left(stages):

@@ -147,6 +147,25 @@ def show(name, root, images):
 
 
 @data.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--entities", type=int, default=1000, show_default=True, help="Entities of each graph.")
+@click.option("--known", type=int, default=0, help="Known pairs in seeds.csv [default: no such file].")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides everything.")
+def make(folder, entities, known, seed):
+    """Write two graphs of a synthetic world into the new FOLDER: left, right, truth.csv, and perhaps seeds.csv.
+
+    They have names with typing errors, values, and links, and 20 % of the entities of each have no counterpart. Align them with
+    `align FOLDER/left FOLDER/right --seeds FOLDER/seeds.csv`.
+    """
+    from pmf_minimal.cli.halts import halting
+    from pmf_minimal.datasets import worlds
+
+    with halting(lambda: "nothing was written; give the same command again."), user_errors():
+        worlds.write(folder, entities, known=known, seed=seed)
+    say(f"Two graphs of {entities} entities each in {folder}")
+
+
+@data.command()
 @click.argument("archive", type=click.Path(path_type=Path))
 @click.argument("folder", type=click.Path(path_type=Path))
 def unpack(archive, folder):

@@ -60,7 +60,7 @@ def generate(
     Raises:
         ValueError: sizes or shares that leave nothing, or nonsense for ``corrupt``.
     """
-    shared = _shared(n, degree, survives, dangling)
+    shared = shared_things(n, degree, survives, dangling)
     rng = np.random.default_rng(seed)
     numbers = np.random.default_rng([seed, 1])  # drawn apart: the rest is the same with and without numbers
     alone = np.arange(
@@ -79,7 +79,7 @@ def generate(
     return graphs
 
 
-def _shared(n: int, degree: float, survives: float, dangling: float) -> int:
+def shared_things(n: int, degree: float, survives: float, dangling: float) -> int:
     """How many things both graphs know; errors as :func:`generate`."""
     shared = round(n * (1 - dangling))
     if n < 20 or degree <= 0 or not 0 < survives <= 1 or not 0 <= dangling < 1 or shared < 4:
@@ -104,15 +104,7 @@ class _World:
 
 
 def _world(rng: np.random.Generator, numbers: np.random.Generator, size: int, degree: float) -> _World:
-    popularity = rng.pareto(1.5, size) + 1
-    popularity /= popularity.sum()
-    facts = round(size * degree / 2)
-    ends = rng.choice(size, size=(2, facts), p=popularity)
-    # Every thing is in one fact at least, and a kind of fact goes with what its head is.
-    ends[0, : min(size, facts)] = rng.permutation(size)[:facts]
-    kind = (ends[0] * 7 + rng.integers(0, 4, facts)) % RELATIONS
-    ends, kind = ends[:, ends[0] != ends[1]], kind[ends[0] != ends[1]]
-
+    ends, kind = facts(rng, size, degree)
     frequency = 1 / (np.arange(TYPES) + 10)
     holder = np.repeat(np.arange(size), TYPES_EACH)
     types = rng.choice(TYPES, size=len(holder), p=frequency / frequency.sum())
@@ -123,6 +115,18 @@ def _world(rng: np.random.Generator, numbers: np.random.Generator, size: int, de
     ways = rng.standard_normal((WAYS, WIDTH), dtype=np.float32)
     look = _looks(rng, size, rng.integers(0, size // CLUSTER + 1, size)) @ ways
     return _World(ends, kind, holder, types, number, ways, look)
+
+
+def facts(rng: np.random.Generator, size: int, degree: float) -> tuple[np.ndarray, np.ndarray]:
+    """Facts between ``size`` things, which are in ``degree`` of them on average: int64 ends ``[2, F]`` and kind ``[F]``."""
+    popularity = rng.pareto(1.5, size) + 1
+    popularity /= popularity.sum()
+    count = round(size * degree / 2)
+    ends = rng.choice(size, size=(2, count), p=popularity)
+    # Every thing is in one fact at least, and a kind of fact goes with what its head is.
+    ends[0, : min(size, count)] = rng.permutation(size)[:count]
+    kind = (ends[0] * 7 + rng.integers(0, 4, count)) % RELATIONS
+    return ends[:, ends[0] != ends[1]], kind[ends[0] != ends[1]]
 
 
 @dataclass(frozen=True)

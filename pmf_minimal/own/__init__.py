@@ -12,16 +12,18 @@ from pmf_minimal.own.alignment import Alignment, check_precision, read_settings
 from pmf_minimal.own.clean import clean
 from pmf_minimal.own.features import read_features
 from pmf_minimal.own.frames import SIDES, check_tables, from_frames
-from pmf_minimal.own.graph import graphs_of
+from pmf_minimal.own.graph import Graph, graphs_of
 from pmf_minimal.own.matcher import COMPARISONS, find
 from pmf_minimal.own.names import without_terms
 from pmf_minimal.own.pairs import known_pairs, read_pairs
+from pmf_minimal.own.plan import Plan, check, predict
 from pmf_minimal.own.read import read_graph
 from pmf_minimal.own.stages import Stages
 from pmf_minimal.own.tables import Tables
 
 __all__ = [
-    "Alignment", "Stages", "Tables", "align", "from_frames", "read_features", "read_graph", "read_pairs", "read_settings",
+    "Alignment", "Plan", "Stages", "Tables", "align", "from_frames", "planned", "read_features", "read_graph", "read_pairs",
+    "read_settings",
 ]  # fmt: skip
 
 
@@ -60,18 +62,38 @@ def align(
     name = "your graphs"
     both = [_tables(graph) for graph in (left, right)]
     pairs = [] if seeds is None else read_pairs(Path(seeds), *both) if isinstance(seeds, str | Path) else seeds
-    both = [clean(tables, f"{name}, {word} graph") for word, tables in zip(SIDES, both, strict=True)]
-    both = [without_terms(tables, f"{name}, {word} graph") for word, tables in zip(SIDES, both, strict=True)]
-    both, notes = check_tables(both, name, COMPARISONS)
-    graphs = graphs_of(*both)
+    graphs, notes = _graphs(both, name)
+    del left, right, both  # large tables; what is compared is in the graphs
     known, remarks = known_pairs(pairs, [graph.number for graph in graphs], name, many=many)
     usable = ~graphs[0].blank[known[:, 0]] & ~graphs[1].blank[known[:, 1]] if len(known) else np.zeros(0, bool)
+    plan = predict(graphs)
+    if doubt := check(plan):
+        remarks.append(doubt)
     stages = stages or Stages()
     stages.begin(graphs, known[usable], {"many": many, "start": start, "device": device})
     options = {"many": many, "first": start, "device": device, "progress": progress}
     found = find(graphs, known[usable], **options, stages=stages)
-    notes = [*both[0].notes, *both[1].notes, *notes, *remarks, *_remarks(graphs)]
-    return Alignment(graphs, found, precision, [printable(note) for note in notes], {"many": many, "start": start})
+    notes = [*notes, *remarks, *_remarks(graphs)]
+    settings = {"many": many, "start": start}
+    return Alignment(graphs, found, precision, [printable(note) for note in notes], settings, plan)
+
+
+def planned(left: Tables | pd.DataFrame | str | Path, right: Tables | pd.DataFrame | str | Path) -> Plan:
+    """What :func:`align` of the same two graphs is expected to take; they are read, and not compared.
+
+    Raises:
+        DataError: as :func:`align`.
+    """
+    return predict(_graphs([left, right], "your graphs")[0])
+
+
+def _graphs(both: list, name: str) -> tuple[list[Graph], list[str]]:
+    """Both graphs, and sentences on what was left out of them and what is strange."""
+    both = [_tables(graph) for graph in both]
+    both = [clean(tables, f"{name}, {word} graph") for word, tables in zip(SIDES, both, strict=True)]
+    both = [without_terms(tables, f"{name}, {word} graph") for word, tables in zip(SIDES, both, strict=True)]
+    both, notes = check_tables(both, name, COMPARISONS)
+    return graphs_of(*both), [*both[0].notes, *both[1].notes, *notes]
 
 
 def _tables(graph: Tables | pd.DataFrame | str | Path) -> Tables:

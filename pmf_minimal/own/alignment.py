@@ -14,6 +14,7 @@ from pmf_minimal.own import report
 from pmf_minimal.own.estimates import thresholds
 from pmf_minimal.own.graph import Graph
 from pmf_minimal.own.matcher import Found
+from pmf_minimal.own.plan import Plan
 from pmf_minimal.own.rdf import write_same_as
 from pmf_minimal.runs.files import read_json, write_json
 from pmf_minimal.runs.folder import write_table
@@ -66,6 +67,7 @@ class Alignment:
         modalities: what the graphs were compared by.
         candidate_recall: share of the known pairs that are among the compared candidates; NaN without known pairs.
         notes: sentences on what was left out.
+        plan: what was expected of time and memory, :class:`~pmf_minimal.own.plan.Plan`.
 
     Args:
         graphs: left and right.
@@ -73,10 +75,14 @@ class Alignment:
         precision: that the kept matches should have, by the estimate.
         notes: sentences on what was left out.
         settings: what else :func:`own.align` was told, to be kept with the results.
+        plan: of this alignment.
     """
 
-    def __init__(self, graphs: list[Graph], found: Found, precision: float, notes: list[str], settings: dict):
-        self.graphs, self.found, self.precision, self.notes, self.settings = graphs, found, precision, notes, settings
+    def __init__(
+        self, graphs: list[Graph], found: Found, precision: float, notes: list[str], settings: dict, plan: Plan
+    ):
+        self.graphs, self.found, self.precision, self.notes = graphs, found, precision, notes
+        self.settings, self.plan = settings, plan
         self.modalities, self.candidate_recall = found.names, found.recall
         self.thresholds = thresholds(found.pairs, found.posterior)
         self.matches = self._matches()

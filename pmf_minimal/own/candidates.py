@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -10,10 +11,15 @@ from tqdm import tqdm
 
 #: Candidates of each entity of the smaller graph by one comparison.
 NEAREST = 20
-#: Products of two weights that a search may take; the commonest words are passed over where it would take more.
-MAX_PRODUCTS = 4e9
-#: Cells of a block of similarities.
+#: Where there are more entities than this, those after the first few have to be so much of the best one.
+MANY, FEW, WORTH = 50_000, 5, 0.6
+#: Products of two weights that a search may take in all, or for each row where that is more; the commonest words are passed over where
+#: it would take more.
+MAX_PRODUCTS, EACH = 2e8, 6000
+#: Cells, or products, of a block of similarities.
 CELLS = 2**24
+
+
 
 
 def nearest(left: csr_array, right: csr_array, k: int, told: str | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -24,27 +30,40 @@ def nearest(left: csr_array, right: csr_array, k: int, told: str | None = None) 
         k: how many of each row.
         told: what the progress bar says; None shows none.
     """
-    shared = np.unique(left.indices)  # what the left rows lack is in no product
-    left, right = left[:, shared], right[:, shared]
-    frequency = np.bincount(left.indices, minlength=left.shape[1]) * np.bincount(right.indices, minlength=left.shape[1])
+    often = np.bincount(right.indices, minlength=left.shape[1])
+    frequency = np.bincount(left.indices, minlength=left.shape[1]) * often
     order = np.argsort(frequency, kind="stable")
-    common = order[np.cumsum(frequency[order].astype(float)) > MAX_PRODUCTS]
-    if len(common):
-        kept = np.ones(left.shape[1], np.float32)
-        kept[common] = 0
-        left = csr_array((left.data * kept[left.indices], left.indices, left.indptr), shape=left.shape)
-        left.eliminate_zeros()
-    turned, rows, columns = right.T.tocsr(), [], []
-    size = max(1, CELLS // max(right.shape[0], 1))
-    for start in tqdm(range(0, left.shape[0], size), told, disable=told is None, leave=False):
-        block = left[start : start + size] @ turned
-        for row, (first, last) in enumerate(zip(block.indptr[:-1], block.indptr[1:], strict=True)):
-            value, column = block.data[first:last], block.indices[first:last]
-            if len(value) > k:
-                column = column[np.argpartition(-value, k - 1)[:k]]
-            rows.append(np.full(len(column), start + row))
-            columns.append(column)
+    some = np.cumsum(frequency[order], dtype=float) <= max(MAX_PRODUCTS, EACH * left.shape[0])
+    words = np.sort(order[some & (frequency[order] > 0)])
+    left, turned, often = left[:, words], right[:, words].T.tocsr(), often[words]
+    rows, columns = [], []
+    products = np.r_[0, np.cumsum(often[left.indices])][left.indptr]
+    edges = np.searchsorted(products, np.arange(0, products[-1] + CELLS, CELLS), "right") - 1
+    edges = np.unique(np.r_[0, edges, left.shape[0]])
+    for start, stop in tqdm([*pairwise(edges.tolist())], told, disable=told is None, leave=False):
+        block = left[start:stop] @ turned
+        kept = []
+        for first, last in zip(block.indptr[:-1].tolist(), block.indptr[1:].tolist(), strict=True):
+            if last - first > k:
+                kept.append(first + np.argpartition(-block.data[first:last], k - 1)[:k])
+            else:
+                kept.append(np.arange(first, last))
+        row, kept = np.repeat(np.arange(start, stop), list(map(len, kept))), np.concatenate(kept)
+        if left.shape[0] > MANY:
+            row, kept = _worth(row, kept, block.data)
+        rows.append(row)
+        columns.append(block.indices[kept])
     return np.concatenate([*rows, np.zeros(0, np.int64)]), np.concatenate([*columns, np.zeros(0, np.int64)])
+
+
+def _worth(row: np.ndarray, place: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Those of the places, sorted by row, that are among the first ``FEW`` of their row by value, or near enough to the first."""
+    order = np.lexsort([-values[place], row])
+    row, place = row[order], place[order]
+    new = np.r_[True, row[1:] != row[:-1]] if len(row) else np.zeros(0, bool)
+    start = np.flatnonzero(new)[np.cumsum(new) - 1]
+    good = (np.arange(len(row)) - start < FEW) | (values[place] >= WORTH * values[place[start]])
+    return row[good], place[good]
 
 
 def nearest_dense(left: np.ndarray, right: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

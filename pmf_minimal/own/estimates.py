@@ -13,6 +13,8 @@ from pmf_minimal.own.posterior import Posterior
 
 #: Known pairs that the posterior is worth for the estimate, and for its interval. With fewer than ``ENOUGH`` known ones it decides alone.
 WORTH, CAUTIOUS, ENOUGH = 60, 20, 30
+#: Matches from which the share of correct ones counts as their chance; the distribution of their number takes a time that grows with it.
+MANY = 5000
 #: Thresholds that are tried.
 STEPS = 200
 COLUMNS = (
@@ -90,5 +92,6 @@ def interval(precision: float, weight: float, count: int) -> tuple[float, float]
         weight: how many tried pairs it is worth.
     """
     a, b = precision * weight + 0.5, (1 - precision) * weight + 0.5
-    low, high = betabinom.ppf([0.025, 0.975], count, a, b) / count
+    ends = [0.025, 0.975]  # of many matches the share is as their chance
+    low, high = betabinom.ppf(ends, count, a, b) / count if count < MANY else beta.ppf(ends, a, b)
     return math.floor(100 * min(low, precision)) / 100, math.ceil(100 * max(high, precision)) / 100

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, diags_array
 
 from pmf_minimal.datasets.assemble import display_name
 from pmf_minimal.datasets.escape import printable
@@ -26,6 +26,8 @@ MAX_NAMES = 8
 MIN_DISTINCT, MAX_LETTERS, MIN_LETTERS = 0.5, 80, 0.5
 #: Properties beside the usual ones that names are taken from, at most.
 MAX_FOUND = 20
+#: Entities with more links than this are described by none of them, and those with more than that lead to nothing beyond.
+MAX_LINKS, MAX_BETWEEN = 500, 30
 _HINT = re.compile(r"name|title|label|term", re.IGNORECASE)
 
 
@@ -75,6 +77,20 @@ class Graph:
         out = csr_array((np.ones(len(ends[0]), np.float32), ends), shape=(len(self), len(self)))
         out.data[:] = 1
         return out
+
+    @cached_property
+    def reach(self) -> tuple[csr_array, csr_array]:
+        """Sparse ``[n, n]``: those an entity is linked to, and those two links away; entities with very many links reach none."""
+        a = self.neighbours
+        links = np.diff(a.indptr)
+        one, between = (
+            csr_array(diags_array((links <= most).astype(np.float32)) @ a) for most in (MAX_LINKS, MAX_BETWEEN)
+        )
+        two = csr_array(one @ between)
+        two.setdiag(0)
+        two.eliminate_zeros()
+        two.data[:] = 1
+        return one, two
 
     @cached_property
     def kinds(self) -> np.ndarray:

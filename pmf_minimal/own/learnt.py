@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import csr_array, diags_array, vstack
+from scipy.sparse import csr_array, vstack
 
 from pmf_minimal.own.graph import Graph
 from pmf_minimal.own.modalities import Sparse, said
 from pmf_minimal.own.words import vectors, weighted
 
-#: Entities with more links than this are described by none of them, and those with more than that lead to nothing beyond.
-MAX_LINKS, MAX_BETWEEN = 500, 30
 #: Properties that are compared as numbers, the commonest of them, and matches that two of them have to go together in.
 MAX_NUMERIC, LEAST_VALUES = 50, 10
+#: Words around all entities of a graph, or for each where that is more; entities whose words are counted at a time.
+MAX_WORDS, FEWEST_WORDS, CHUNK = 10_000_000, 64, 2**14
 #: What words and matches two links away count.
 SECOND = 0.5
 
@@ -26,24 +26,33 @@ def context(graphs: Sequence[Graph]) -> Sparse | None:
     if not all(any(side) and len(graph.links) for side, graph in zip(own, graphs, strict=True)):
         return None
     words = vectors(*own, pieces=False)
-    around = []
-    for graph, x in zip(graphs, words, strict=True):
-        x = csr_array((np.ones(len(x.data), np.float32), x.indices, x.indptr), shape=x.shape)
-        one, two = reach(graph)
-        around.append((one @ x).tocsr().minimum(1) + (two @ x).tocsr().minimum(1) * SECOND)
-    return _rows(around, graphs)
+    return _rows([_words_around(graph, x) for graph, x in zip(graphs, words, strict=True)], graphs)
 
 
-def reach(graph: Graph) -> tuple[csr_array, csr_array]:
-    """Sparse ``[n, n]``: those an entity is linked to, and those two links away; entities with very many links reach none."""
-    a = graph.neighbours
-    links = np.diff(a.indptr)
-    one, between = (csr_array(diags_array((links <= most).astype(np.float32)) @ a) for most in (MAX_LINKS, MAX_BETWEEN))
-    two = csr_array(one @ between)
-    two.setdiag(0)
-    two.eliminate_zeros()
-    two.data[:] = 1
-    return one, two
+def words_each(graph: Graph) -> int:
+    """Words around an entity that are kept."""
+    return max(FEWEST_WORDS, MAX_WORDS // max(len(graph), 1))
+
+
+def _words_around(graph: Graph, x: csr_array) -> csr_array:
+    """Sparse float32 ``[n, W]``: what every word counts for each entity, some entities at a time; the rarest words of those with very many.
+
+    Args:
+        x: sparse ``[n, W]``, the words of each entity.
+    """
+    x = csr_array((np.ones(len(x.data), np.float32), x.indices, x.indptr), shape=x.shape)
+    often, (one, two) = np.bincount(x.indices, minlength=x.shape[1]), graph.reach
+    most, parts = words_each(graph), []
+    for start in range(0, len(graph), CHUNK):
+        some = slice(start, start + CHUNK)
+        part = (one[some] @ x).tocsr().minimum(1) + (two[some] @ x).tocsr().minimum(1) * SECOND
+        counts = np.diff(part.indptr)
+        row = np.repeat(np.arange(len(counts)), counts)
+        order = np.lexsort([often[part.indices], row])
+        kept = np.sort(order[np.arange(len(order)) - part.indptr[row] < most])
+        starts = np.r_[0, np.cumsum(np.minimum(counts, most))]
+        parts.append(csr_array((part.data[kept], part.indices[kept], starts), shape=part.shape))
+    return csr_array(vstack(parts, format="csr"))
 
 
 def matches_around(graphs: Sequence[Graph], left: np.ndarray, right: np.ndarray) -> Sparse | None:
@@ -55,7 +64,7 @@ def matches_around(graphs: Sequence[Graph], left: np.ndarray, right: np.ndarray)
     around = []
     for graph, ends in zip(graphs, (left, right), strict=True):
         place = csr_array((np.ones(len(ends), np.float32), (ends, np.arange(len(ends)))), shape=(len(graph), len(ends)))
-        one, two = reach(graph)
+        one, two = graph.reach
         around.append((one @ place) + (two @ place) * SECOND)
     if not all(len(x.data) for x in around):
         return None

@@ -20,6 +20,8 @@ from pmf_minimal.own.stages import Arrays, Stages, pairs_fit
 ROUNDS = 3
 #: What graphs are compared by beside features, which may not be called so.
 COMPARISONS = ("names", "digits", "values", "images", "context", "structure", "kind", "numbers")
+#: Those of them that the matches of the round before decide.
+LEARNT = ("structure", "kind", "numbers")
 #: How probable a match must be to help.
 SURE = 0.5
 
@@ -103,6 +105,7 @@ class _Work:
 
     def __post_init__(self):
         self.fits = pairs_fit([len(graph) for graph in self.graphs])
+        self.before: tuple[np.ndarray, list[str], np.ndarray] = (np.zeros(0, np.int64), [], np.zeros((0, 0)))
 
     def first(self, by: dict[str, object]) -> Arrays:
         """By comparisons that need no match."""
@@ -143,9 +146,20 @@ class _Work:
             raise DataError("not one pair of entities has anything in common; give known pairs with --seeds")
         key = row * width + column
         found = np.isin(key, np.concatenate([i.astype(np.int64) * width + j for i, j in searched] or [key[:0]]))
-        similarity = np.stack([c.similarity(row, column) for c in by.values()], axis=1)
+        similarity = np.stack([self.compared(name, c, row, column, key) for name, c in by.items()]).T
+        self.before = key, list(by), similarity
         kind = graphs[0].kinds[np.unique(row)]
         return Pairs(row, column, similarity, np.isin(key, known[:, 0] * width + known[:, 1]), found, self.many, kind)
+
+    def compared(self, name: str, comparison, row: np.ndarray, column: np.ndarray, key: np.ndarray) -> np.ndarray:
+        """float32 ``[P]``: similarities, taken from the round before where matches do not change them."""
+        keys, names, known = self.before
+        if name in LEARNT or name not in names:
+            return comparison.similarity(row, column)
+        place = np.minimum(np.searchsorted(keys, key), len(keys) - 1)
+        out, new = known[place, names.index(name)], np.flatnonzero(keys[place] != key)
+        out[new] = comparison.similarity(row[new], column[new])
+        return out
 
     def search(self, name: str, comparison, number: int) -> Arrays:
         """The candidates of one comparison, of which the matches around alone are others in each round."""

@@ -19,6 +19,8 @@ from scipy.optimize import isotonic_regression
 BINS, BELIEVED = 16, 2.0
 #: Entities of one kind from which shares among them can be told.
 LEAST = 150
+#: Pairs from which curves are learnt, at most.
+LEARNT = 2**21
 #: Rounds of messages between rivals; evidence is bounded, so that odds can be summed.
 MESSAGES, BOUND = 10, 20.0
 
@@ -87,9 +89,22 @@ class Pairs:
             taken |= np.isin(self.column, self.column[self.known])
         return taken & ~self.known
 
+    @cached_property
+    def ordered(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """For each comparison the pairs that have it, int64, by rising similarity, and these, float64; of many pairs those of some rows."""
+        step = -(-len(self.row) // LEARNT)
+        some = np.arange(len(self.row)) if step == 1 else np.flatnonzero(self.place % step == 0)
+        found = []
+        for column in self.similarity.T:
+            here = some[~np.isnan(column[some])]
+            order = here[np.argsort(column[here], kind="stable")]
+            found.append((order, column[order].astype(float)))
+        return found
+
     def best(self, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """int64 ``[rows]``, the best pair of each row, and bool ``[rows]``, whether it is its column's best, too."""
-        top = np.lexsort([self.column, -score, self.place])[self.starts[:-1]]
+        highest = np.flatnonzero(score == np.maximum.reduceat(score, self.starts[:-1])[self.place])
+        top = highest[np.r_[True, self.place[highest[1:]] != self.place[highest[:-1]]]]
         if self.shared:
             return top, np.ones(len(top), bool)
         highest = np.full(self.column.max() + 1, -np.inf)
@@ -142,17 +157,14 @@ def learn(pairs: Pairs, p: np.ndarray) -> tuple[list[Curve], float]:
         p: float64 ``[P]``, posterior of the pairs.
     """
     share = (p.sum() + 0.5) / (len(p) + 1)
-    return [_curve(column, p) for column in pairs.similarity.T], float(np.log(share / (1 - share)))
+    return [_curve(s, p[order]) for order, s in pairs.ordered], float(np.log(share / (1 - share)))
 
 
-def _curve(similarity: np.ndarray, p: np.ndarray) -> Curve:
-    here = ~np.isnan(similarity)
-    s, match = similarity[here].astype(float), p[here]
+def _curve(s: np.ndarray, match: np.ndarray) -> Curve:
+    """From rising similarities and the posterior of their pairs."""
     other = 1 - match
-    if not len(s) or match.sum() <= 0 or other.sum() <= 0 or s.min() == s.max():
+    if not len(s) or match.sum() <= 0 or other.sum() <= 0 or s[0] == s[-1]:
         return Curve(np.zeros(1), np.zeros(1))
-    order = np.argsort(s, kind="stable")
-    s, match, other = s[order], match[order], other[order]
     both = match / match.sum() + other / other.sum()
     # As much of both kinds in each interval; equal similarities fall into one.
     cell = np.minimum((np.cumsum(both) / 2 * BINS).astype(int), BINS - 1)

@@ -23,6 +23,7 @@ MAX_WORD, MAX_TEXT = 64, 4000
 #: Texts that are taken apart at a time.
 CHUNK = 2**15
 _PRIME = np.uint64(1099511628211)  # of the hash FNV-1a
+_ASCII = {code: " " for code in range(128) if not chr(code).isalnum()}
 _HUMP = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])")
 
 
@@ -35,10 +36,11 @@ def fold(text: str) -> str:
     'has review'
     """
     text = text[:MAX_TEXT]  # to put accents in order takes a time that grows with its square
-    if not any(c.isspace() for c in text):
+    if text.split() == [text]:
         text = _HUMP.sub(" ", text)
-    if not text.isascii():
-        text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    if text.isascii():
+        return " ".join(text.lower().translate(_ASCII).split())
+    text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     return " ".join("".join(c if c.isalnum() else " " for c in text[:MAX_TEXT].casefold()).split())
 
 
@@ -73,8 +75,9 @@ def _counts(texts: Sequence[str], split: Callable) -> csr_array:
     """How often each text has each word; sparse float32 ``[n, W]``. Some texts at a time, as their parts take much room."""
     parts = [(start, split(texts[start : start + CHUNK])) for start in range(0, len(texts), CHUNK)]
     every = np.unique(np.concatenate([np.zeros(0, np.uint64), *(np.unique(code) for _, (_, code) in parts)]))
-    rows = []
-    for start, (owner, code) in parts:
+    rows, parts = [], parts[::-1]
+    while parts:  # each is given up once it is used: together they are the largest thing here
+        start, (owner, code) = parts.pop()
         column = np.searchsorted(every, code).astype(np.int32)
         shape = min(CHUNK, len(texts) - start), len(every)
         rows.append(csr_array((np.ones(len(code), np.float32), (owner.astype(np.int32), column)), shape=shape))
@@ -83,10 +86,10 @@ def _counts(texts: Sequence[str], split: Callable) -> csr_array:
 
 
 def _codes(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """uint64 letters of all texts, each with a blank around every word, and int64 the number of the text of each."""
+    """uint64 letters of all texts, each with a blank around every word, and int32 the number of the text of each."""
     padded = [f" {text} " for text in texts]
     letters = np.frombuffer("".join(padded).encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
-    return letters, np.repeat(np.arange(len(texts)), [len(text) for text in padded])
+    return letters, np.repeat(np.arange(len(texts), dtype=np.int32), [len(text) for text in padded])
 
 
 def _words(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

@@ -22,6 +22,16 @@ def free_bytes(device: torch.device | str = "cpu") -> float:
     return min(_free_of_machine(), _free_of_container(), _free_of_process())
 
 
+def resident_bytes() -> float:
+    """Bytes of memory that this process has now; 0 where the system does not say."""
+    try:
+        import resource
+
+        return float(int(Path("/proc/self/statm").read_text("ascii").split()[1]) * resource.getpagesize())
+    except (ImportError, OSError, ValueError):
+        return 0.0
+
+
 def _free_of_machine() -> float:
     try:
         with open("/proc/meminfo", encoding="ascii") as file:
