@@ -1,0 +1,131 @@
+"""What keeps an alignment's time and memory near the number of entities: each part against its plain form, and the plan."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from scipy.sparse import csr_array, random_array
+
+from pmf_minimal import own
+from pmf_minimal.cli.main import main
+from pmf_minimal.datasets import worlds
+from pmf_minimal.errors import DataError
+from pmf_minimal.own import candidates, estimates, learnt, matcher, mixture, plan
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("worlds") / "a"
+    worlds.write(folder, 300, known=30)
+    return folder
+
+
+def sparse(rows, width, seed):
+    return csr_array(random_array((rows, width), density=0.2, rng=np.random.default_rng(seed), dtype=np.float32))
+
+
+@pytest.mark.parametrize("cells", [1, 50, 2**24])
+def test_candidates_in_blocks_are_those_of_all_products(cells, monkeypatch):
+    monkeypatch.setattr(candidates, "CELLS", cells)
+    left, right = sparse(23, 40, 0), sparse(31, 40, 1)
+    left = csr_array(left.toarray() * (np.arange(23) != 5)[:, None])  # a row without anything
+    dense = left.toarray() @ right.toarray().T
+    found = {*zip(*map(np.ndarray.tolist, candidates.nearest(left, right, 4)), strict=True)}
+    assert found == {(i, j) for i in range(23) for j in np.argsort(-dense[i])[:4].tolist() if dense[i, j] > 0}
+
+
+def test_of_many_entities_few_candidates_that_are_far_behind_the_best(monkeypatch):
+    monkeypatch.setattr(candidates, "MANY", 10)
+    left, right = sparse(23, 40, 0), sparse(31, 40, 1)
+    dense = left.toarray() @ right.toarray().T
+    i, j = candidates.nearest(left, right, 12)
+    for row in range(23):
+        order = np.argsort(-dense[row])[:12]
+        far = dense[row, order] < candidates.WORTH * dense[row].max()
+        wanted = [j for k, j in enumerate(order.tolist()) if dense[row, j] > 0 and (k < candidates.FEW or not far[k])]
+        assert sorted(j[i == row].tolist()) == sorted(wanted)
+
+
+def test_the_commonest_words_are_passed_over(monkeypatch):
+    left = right = csr_array(np.array([[1, 1, 0], [1, 0, 1], [1, 0, 0]], np.float32))
+    monkeypatch.setattr(candidates, "MAX_PRODUCTS", 3)
+    monkeypatch.setattr(candidates, "EACH", 1)
+    i, j = candidates.nearest(left, right, 3)  # the first word alone has nine products
+    assert [*zip(i.tolist(), j.tolist(), strict=True)] == [(0, 0), (1, 1)]
+    monkeypatch.setattr(candidates, "EACH", 4)
+    assert len(candidates.nearest(left, right, 3)[0]) == 9
+
+
+def test_the_best_pair_is_the_first_of_equals():
+    random = np.random.default_rng(0)
+    row = np.sort(random.integers(0, 40, 300))
+    pairs = mixture.Pairs(row, np.arange(300) % 50, np.zeros((300, 1), np.float32), row < 0, row >= 0)
+    score = random.integers(0, 4, 300).astype(float)
+    top, _ = pairs.best(score)
+    wanted = [max(np.flatnonzero(row == r), key=lambda k: (score[k], -k)) for r in np.unique(row)]
+    assert top.tolist() == wanted
+
+
+def test_curves_of_some_rows_are_near_those_of_all(monkeypatch):
+    random = np.random.default_rng(0)
+    match = random.random(20_000) < 0.3
+    s = np.where(match, random.beta(6, 2, 20_000), random.beta(2, 6, 20_000)).astype(np.float32)
+    s[::7] = np.nan
+    curves = []
+    for most in (mixture.LEARNT, 5000):
+        monkeypatch.setattr(mixture, "LEARNT", most)
+        pairs = mixture.Pairs(np.repeat(np.arange(5000), 4), np.arange(20_000), s[:, None], match & False, match | True)
+        (curve,), _ = mixture.learn(pairs, match.astype(float))
+        curves.append(curve(np.linspace(0.3, 0.7, 9)))
+    assert not (curves[0] == curves[1]).all() and np.abs(curves[0] - curves[1]).max() < 0.5
+
+
+def test_similarities_are_taken_from_the_round_before(world, monkeypatch):
+    found = own.align(world / "left", world / "right", world / "seeds.csv", progress=False)
+    monkeypatch.setattr(matcher, "LEARNT", matcher.COMPARISONS)  # all are computed anew
+    again = own.align(world / "left", world / "right", world / "seeds.csv", progress=False)
+    np.testing.assert_array_equal(found.found.pairs.similarity, again.found.pairs.similarity)
+    pd.testing.assert_frame_equal(found.matches, again.matches)
+
+
+def test_of_many_words_around_an_entity_the_rarest(world, monkeypatch):
+    graphs, _ = own._graphs([world / "left", world / "right"], "these")
+    x = sparse(300, 200, 0)
+    all_words = learnt._words_around(graphs[0], x)
+    monkeypatch.setattr(learnt, "CHUNK", 64)
+    np.testing.assert_array_equal(learnt._words_around(graphs[0], x).toarray(), all_words.toarray())
+    monkeypatch.setattr(learnt, "MAX_WORDS", 300)
+    monkeypatch.setattr(learnt, "FEWEST_WORDS", 7)
+    few, often = learnt._words_around(graphs[0], x).toarray(), (x.toarray() != 0).sum(axis=0)
+    for some, every in zip(few, all_words.toarray(), strict=True):
+        assert (some > 0).sum() == min(7, (every > 0).sum())
+        assert np.array_equal(some[some > 0], every[some > 0])
+        assert sorted(often[some > 0]) == sorted(often[every > 0])[:7]
+
+
+def test_the_interval_of_many_matches_is_that_of_their_chance():
+    many = estimates.MANY
+    for precision, weight in ((0.9, 50), (0.5, 20), (1.0, 100)):
+        assert np.allclose(estimates.interval(precision, weight, many - 1), estimates.interval(precision, weight, many))
+
+
+def test_a_plan_says_what_an_alignment_takes_and_does_not_align(world, tmp_path):
+    words = ["align", str(world / "left"), str(world / "right"), "--out", str(tmp_path / "run"), "--plan"]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 0, done.output
+    assert done.output.startswith("300 and 300 entities, up to 24,000 candidate pairs. Peak memory ")
+    assert not [*tmp_path.iterdir()]
+    found = own.align(world / "left", world / "right", world / "seeds.csv", progress=False)
+    assert len(found.found.pairs.row) <= found.plan.candidates + 30
+    assert found.plan.candidates == own.planned(world / "left", world / "right").candidates == 24_000
+
+
+def test_too_little_memory_is_said_before_the_work(world, monkeypatch):
+    expected = own.planned(world / "left", world / "right")
+    monkeypatch.setattr(plan, "free_bytes", lambda: expected.more * 0.9)
+    found = own.align(world / "left", world / "right", progress=False)
+    assert any("it may just fit" in note for note in found.notes)
+    monkeypatch.setattr(plan, "free_bytes", lambda: expected.more * 0.7)
+    monkeypatch.setattr(own, "find", lambda *a, **k: pytest.fail("it began"))
+    with pytest.raises(DataError, match="is expected to take .* GB more of memory, and .* GB are free; free some"):
+        own.align(world / "left", world / "right", progress=False)
