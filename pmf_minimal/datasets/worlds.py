@@ -109,7 +109,11 @@ def _things(rng: np.random.Generator, size: int) -> _Things:
 
 def _words(rng: np.random.Generator, count: int) -> list[str]:
     """Distinct words of two to four syllables that begin with a capital."""
-    onsets, vowels, codas = "b br ch d f g gr h k l m n p r s st t tr v w".split(), "aeiou", ["", "", "l", "n", "r", "s"]
+    onsets, vowels, codas = (
+        ["b", "br", "ch", "d", "f", "g", "gr", "h", "k", "l", "m", "n", "p", "r", "s", "st", "t", "tr", "v", "w"],
+        "aeiou",
+        ["", "", "l", "n", "r", "s"],
+    )
     syllables = [a + b + c for a in onsets for b in vowels for c in codas]
     found: dict[str, None] = {}
     while len(found) < count:
@@ -126,7 +130,13 @@ def _drawn(rng: np.random.Generator, size: int, words: int, flat: int) -> np.nda
 
 
 def _write_graph(
-    folder: Path, rng: np.random.Generator, things: _Things, mine: np.ndarray, ids: np.ndarray, known: np.ndarray, side: int
+    folder: Path,
+    rng: np.random.Generator,
+    things: _Things,
+    mine: np.ndarray,
+    ids: np.ndarray,
+    known: np.ndarray,
+    side: int,
 ) -> None:
     seen = rng.permutation(np.flatnonzero((rng.random(len(things.kind)) < SURVIVES) & known[things.ends].all(axis=0)))
     head, tail = things.ends[:, seen]
@@ -142,7 +152,9 @@ def _write_graph(
         told = value[some]
         if what == "size":
             told = np.round(told * (1 + BLUR * rng.standard_normal(len(some))), 2)
-        parts.append(pd.DataFrame({"entity": ids[some], "attribute": PROPERTIES[what][side], "value": told.astype(str)}))
+        parts.append(
+            pd.DataFrame({"entity": ids[some], "attribute": PROPERTIES[what][side], "value": told.astype(str)})
+        )
     write_each(
         lambda: named[named["name"] != ""].to_csv(folder / "names.csv", index=False),
         lambda: triples.to_csv(folder / "triples.csv", index=False),
@@ -166,7 +178,9 @@ def _misspelt(rng: np.random.Generator, names: list[str], linked: np.ndarray) ->
         for e in range(errors[k]):
             i, new = where[k][e] % (len(name) - 1), LETTERS[letter[k][e]]
             # A letter is left out, replaced, put in, or changes places with the next one.
-            name = name[:i] + ("", new, name[i] + new, name[i + 1] + name[i])[how[k][e]] + name[i + 1 + (how[k][e] == 3) :]
+            name = (
+                name[:i] + ("", new, name[i] + new, name[i + 1] + name[i])[how[k][e]] + name[i + 1 + (how[k][e] == 3) :]
+            )
         if order[k]:
             rest, _, last = name.rpartition(" ")
             name = f"{last}, {rest}"

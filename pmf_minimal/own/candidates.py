@@ -20,8 +20,6 @@ MAX_PRODUCTS, EACH = 2e8, 6000
 CELLS = 2**24
 
 
-
-
 def nearest(left: csr_array, right: csr_array, k: int, told: str | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of the k largest positive products of each row of ``left`` with the rows of ``right``, int64 ``[P]`` each.
 

@@ -50,7 +50,9 @@ class Plan:
 def predict(graphs: Sequence[Graph]) -> Plan:
     """The plan of both graphs."""
     sizes = tuple(map(len, graphs))
-    named, told, linked = (all(map(has, graphs)) for has in (lambda g: any(g.names), lambda g: len(g.values), lambda g: len(g.links)))
+    named, told, linked = (
+        all(map(has, graphs)) for has in (lambda g: any(g.names), lambda g: len(g.values), lambda g: len(g.links))
+    )
     features = [m for m in graphs[0].features if m in graphs[1].features]
     pictured = all(graph.images for graph in graphs)
     searches = named + told + linked * (1 + (named or told)) + len(features) + pictured
@@ -73,7 +75,9 @@ def check(plan: Plan) -> str | None:
     have = free_bytes()
     if plan.more <= have:
         return None
-    told = f"this alignment is expected to take {plan.more / 1e9:.1f} GB more of memory, and {have / 1e9:.1f} GB are free"
+    told = (
+        f"this alignment is expected to take {plan.more / 1e9:.1f} GB more of memory, and {have / 1e9:.1f} GB are free"
+    )
     if plan.more > ERROR * have:
         raise DataError(f"{told}; free some, take a larger machine, or align a part of the graphs")
     return f"{told}; it may just fit"

@@ -21,7 +21,9 @@ from pmf_minimal.datasets import worlds
 
 def recall(alignment, truth):
     """Share of the pairs that were not given which are among the candidates."""
-    numbers = [[graph.number[e] for e in truth[word]] for word, graph in zip(("left", "right"), alignment.graphs, strict=True)]
+    numbers = [
+        [graph.number[e] for e in truth[word]] for word, graph in zip(("left", "right"), alignment.graphs, strict=True)
+    ]
     row, column = map(np.array, numbers[::-1] if alignment.found.swapped else numbers)
     pairs, width = alignment.found.pairs, max(map(len, alignment.graphs))
     return float(np.isin(row * width + column, pairs.row * width + pairs.column).mean())
