@@ -16,6 +16,11 @@ def read() -> dict:
     return json.loads(STORED.read_text(encoding="utf-8"))
 
 
+def own_growth() -> pd.DataFrame:
+    """The stored measurements of ``align`` on synthetic worlds: a row for each number of entities."""
+    return pd.read_csv(STORED.with_name("own_growth.csv"))
+
+
 def ratios(results: dict) -> pd.DataFrame:
     """Each operation's other forms beside ours: index (group, kind), columns ``cpu seconds``, ``times ours`` and others measured."""
     table = pd.DataFrame(results["operations"])

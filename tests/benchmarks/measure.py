@@ -3,9 +3,10 @@
     python tests/benchmarks/measure.py              # goes on where it was interrupted
     python tests/benchmarks/measure.py --fresh      # measures everything again
     python tests/benchmarks/measure.py --up-to 16000 --store
+    python tests/benchmarks/measure.py --only align --up-to 1000000
 
 Results of each part lie in _build/bench. At the end the table is printed; with ``--store`` they become the ones that the book shows
-(pmf_minimal/experiments/stored/speed.json).
+(speed.json and own_growth.csv in pmf_minimal/experiments/stored).
 """
 
 import argparse
@@ -22,8 +23,9 @@ from worlds import machine
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-STORED = ROOT / "pmf_minimal" / "experiments" / "stored" / "speed.json"
+STORED = ROOT / "pmf_minimal" / "experiments" / "stored"
 SIZES = (1000, 2000, 4000, 8000, 16_000, 32_000, 64_000, 100_000)
+OWN_SIZES = (1000, 3000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 
 
 def call(*command):
@@ -68,6 +70,8 @@ def plan(folder, largest):
     for n in (n for n in SIZES if n <= largest):
         for name in OPERATIONS:
             parts[f"growth {name} {n}"] = lambda name=name, n=n: [json.loads(call(HERE / "growth.py", name, n))]
+    for n in (n for n in OWN_SIZES if n <= largest):
+        parts[f"align {n}"] = lambda n=n: [json.loads(call(HERE / "own_growth.py", n))]
     return {"machine": machine} | parts
 
 
@@ -75,27 +79,38 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fresh", action="store_true", help="Forget what was measured before.")
     parser.add_argument("--up-to", type=int, default=SIZES[-1], metavar="N", help="Largest graphs, entities a side.")
+    parser.add_argument(
+        "--only", default="", metavar="PART", help="Parts whose name begins so, such as growth or align."
+    )
     parser.add_argument("--store", action="store_true", help="Make this what the book shows (for its authors).")
     args = parser.parse_args()
     folder = ROOT / "_build" / "bench"
     if args.fresh:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
-    results = {"growth": []}
-    for name, work in plan(folder, args.up_to).items():
+    results = {"growth": [], "align": []}
+    parts = plan(folder, args.up_to)
+    for name, work in ((name, work) for name, work in parts.items() if name.startswith(args.only)):
         part = folder / f"{name.replace(' ', '-').replace(',', '')}.part.json"
         if not part.exists():
             print(f"{name} …", flush=True)
             found = work()
             part.write_text(json.dumps(found))
         found = json.loads(part.read_text())
-        if name.startswith("growth"):
-            results["growth"] += found
+        if (kind := name.split()[0]) in results:
+            results[kind] += found
         else:
             results[name] = found
+    if aligned := results.pop("align"):
+        table = pd.DataFrame(aligned)
+        print(f"\nalign\n{table.round(3).to_string(index=False)}")
+        if args.store:
+            table.to_csv(STORED / "own_growth.csv", index=False, float_format="%.4g")
+    if args.only:
+        return
     show(results)
     if args.store:
-        STORED.write_text(json.dumps(results, indent=1) + "\n")
+        (STORED / "speed.json").write_text(json.dumps(results, indent=1) + "\n")
         print(f"\nStored in {STORED.relative_to(ROOT)}")
 
 

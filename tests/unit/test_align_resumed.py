@@ -1,5 +1,6 @@
 """An alignment that was halted goes on where it was, and ends byte for byte as one that was not."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -12,10 +13,12 @@ from click.testing import CliRunner
 
 from pmf_minimal import own
 from pmf_minimal.cli.main import main
+from pmf_minimal.datasets import worlds
 from pmf_minimal.own import stages as kept_stages
 from pmf_minimal.own.stages import Stages
 
 FILES = ("matches.csv", "thresholds.csv", "run.json")
+KILLS = int(os.environ.get("PMF_KILLS", 6))
 
 
 @pytest.fixture(scope="module")
@@ -183,3 +186,35 @@ def test_killed_or_asked_to_end(records, whole, tmp_path, number):
     assert done.exit_code == 0, done.output
     same(tmp_path / "run", whole)
     assert {path.name for path in tmp_path.iterdir()} <= {"run", "run.lock"}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+def test_killed_again_and_again(tmp_path):
+    """Anywhere: after a stage has appeared, and some time after that, which may be within the next one or while results are written."""
+    worlds.write(tmp_path / "world", 600, known=20)
+    files = [str(tmp_path / "world" / name) for name in ("left", "right")]
+    words = ["align", *files, "--seeds", str(tmp_path / "world" / "seeds.csv"), "--out"]
+    assert CliRunner().invoke(main, [*words, str(tmp_path / "whole")]).exit_code == 0
+    random, kills, ends = np.random.default_rng(0), 0, 0
+    while kills < KILLS:
+        folder, out = tmp_path / f"try{ends}", tmp_path / f"try{ends}" / "run"
+        folder.mkdir(exist_ok=True)
+        seen = len([*folder.glob("align-*.state/*.safetensors")])
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pmf_minimal", *words, str(out)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        while process.poll() is None and len([*folder.glob("align-*.state/*.safetensors")]) <= seen:
+            time.sleep(0.005)
+        time.sleep(random.random() * 0.3)
+        process.send_signal(signal.SIGKILL)
+        kills += process.wait() == -signal.SIGKILL
+        if out.exists():
+            same(out, tmp_path / "whole")
+            ends += 1
+    if not out.exists():
+        assert CliRunner().invoke(main, [*words, str(out)]).exit_code == 0
+        same(out, tmp_path / "whole")
+    assert kills == KILLS
