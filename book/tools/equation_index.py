@@ -9,6 +9,7 @@ Code and tests are found by their docstrings, chapters by their cells: all name 
 import ast
 import re
 import sys
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "book" / "equations.md"
+#: Lines of code that are shown on the page; what is longer is linked only.
+LONGEST = 30
 
 # number: formula, meaning
 EQUATIONS = {
@@ -59,7 +62,7 @@ EQUATIONS = {
 
 HEAD = """# Equation index
 
-The seventeen equations of the paper {cite}`huang2024pmf`: where the package computes each, which tests check
+The seventeen equations of the paper {cite}`huang2024pmf`: the lines of the package that compute each, which tests check
 it, and which chapters are about it. This page is made from the docstrings, the tests and the chapters by
 `book/tools/equation_index.py`; a test fails if an equation has no code or no test, or if this page is out of date.
 
@@ -140,6 +143,32 @@ def chapters_of():
     return found
 
 
+def folded(places):
+    """Folds with the code of an equation: its functions, else its classes, else what the model does with others."""
+    found = [(place, node_of(place)) for place in places]
+    alone = [(place, node) for place, node in found if Path(place.path).name != "model.py"]
+    functions = [(place, node) for place, node in alone if isinstance(node, ast.FunctionDef)]
+    return "\n".join(fold(place, node) for place, node in functions or alone or found)
+
+
+def node_of(place):
+    """The syntax tree of a function or class."""
+    tree = ast.parse((ROOT / place.path).read_text(encoding="utf-8"))
+    nodes = [node for node in ast.walk(tree) if getattr(node, "lineno", 0) == place.line]
+    return next(node for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef))
+
+
+def fold(place, node):
+    """A fold with the lines of a function without its docstring; nothing if they are many."""
+    lines, docstring = (ROOT / place.path).read_text(encoding="utf-8").splitlines(), node.body[0]
+    kept = [k for k in range(node.lineno, node.end_lineno + 1) if not docstring.lineno <= k <= docstring.end_lineno]
+    if len(kept) > LONGEST:
+        return ""
+    code = textwrap.dedent("\n".join(lines[k - 1] for k in kept))
+    name = f"{Path(place.path).stem}.{place.name}"
+    return f"```{{dropdown}} The code of `{name}`\n~~~python\n{code}\n~~~\n```\n"
+
+
 def page():
     """The text of book/equations.md."""
     repository = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["repository"]
@@ -158,6 +187,7 @@ def page():
         section += listed("Code", [link(p, f"`{Path(p.path).stem}.{p.name}`") for p in in_code[n]])
         section += listed("Tests", [link(p, p.name.removeprefix("test_").replace("_", " ")) for p in in_tests[n]])
         section += listed("Chapters", [f"[{title}](../{path})" for path, title in in_chapters[n]])
+        section += f"\n{folded(in_code[n])}"
         sections.append(section)
     return HEAD.replace("{mutations}", f"{base}/tests/equations/test_mutations.py") + "\n".join(sections)
 

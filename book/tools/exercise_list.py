@@ -5,6 +5,7 @@
 An exercise begins with a heading `### Exercise 2 (medium, 10 minutes): when greedy is wrong`.
 """
 
+import html
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,8 @@ def page():
         section += "| | exercise | difficulty | minutes | |\n|---|---|---|---|---|\n"
         for e in exercises:
             kind = "checked" if e.checked else "open"
-            section += f"| {e.number} | {e.title} | {e.difficulty} | {e.minutes} | {kind} |\n"
+            link = f"../notebooks/{path.stem}.html#exercise-{e.number}"
+            section += f'| {e.number} | <a href="{link}">{html.escape(e.title)}</a> | {e.difficulty} | {e.minutes} | {kind} |\n'
         sections.append(section)
         everything += exercises
     minutes = sum(e.minutes for e in everything)
