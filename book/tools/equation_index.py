@@ -166,7 +166,7 @@ def fold(place, node):
         return ""
     code = textwrap.dedent("\n".join(lines[k - 1] for k in kept))
     name = f"{Path(place.path).stem}.{place.name}"
-    return f"```{{dropdown}} The code of `{name}`\n~~~python\n{code}\n~~~\n```\n"
+    return f"~~~{{dropdown}} The code of `{name}`\n```python\n{code}\n```\n~~~\n"
 
 
 def page():
