@@ -23,7 +23,7 @@ This page lists what the paper claims {cite:p}`huang2024pmf` and what came out h
 larger, and their pictures are not ours to pass on. So *contradicted* means: on these graphs, with these settings. Each chapter's page and its card say what was run.
 
 **Two rounds.** In the first round all variants of PMF had one learning rate, which suited the variants without its parts better than PMF itself. In the second round each variant has a rate of its own, chosen by validation pairs of other graphs, and training is counted in gradient steps.
-The second round has two readings: PMF as the paper describes it, and PMF as its released code works. It is not complete yet: where a column says –, only the first round has an answer so far.
+The second round has two readings: PMF as the paper describes it, and PMF as its released code works. It is not complete yet: where a column says –, only the first round has an answer so far. Its words were *supported*, *partly* and *not supported*, by data set and without worlds.
 
 **The rule.** A claim is broken down into comparisons of Hits@1, or of another measure, on each data set. Each comparison is a paired t-test over the random seeds. The level is 5 % for all comparisons of a claim together (Holm's correction {cite:p}`holm1979multiple`).
 Data sets that share a graph are one *world*: the emoji, the synthetic graphs, OpenEA, DBP15K. A world is for a comparison if at least one of its data sets is and none is against it.
@@ -104,7 +104,7 @@ def page() -> str:
         where = dict.fromkeys(f"[{card['title']}](../{card['chapter']}.ipynb)" for _, card, _ in found)
         second = by_reading(number)
         row = (
-            number,
+            f"[{number}](#claim-{number})",
             CLAIMS[number],
             *(f"**{second[reading][0]}**" if reading in second else "–" for reading in READINGS),
             first.get(number, "–"),

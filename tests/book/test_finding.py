@@ -21,6 +21,15 @@ def test_the_map_is_in_step_with_the_contents():
     assert {c["file"].removeprefix("notebooks/") for c in method} <= BOXES.keys(), "a chapter of the method has no box"
 
 
+def test_the_contents_number_the_chapters():
+    parts = yaml.safe_load((ROOT / "_toc.yml").read_text())["parts"]
+    titles = {c["file"]: c.get("title") for part in parts for c in part["chapters"] if "notebooks/" in c["file"]}
+    for path in NOTEBOOKS:
+        title = re.match(r"# (.+)", read(path).cells[0].source)[1]
+        assert titles.pop(f"notebooks/{path.stem}") == f"{int(path.stem[:2])} {title}"
+    assert not titles
+
+
 def test_all_of_the_map_hangs_together():
     reached = {next(iter(BOXES))}
     for _ in BOXES:
