@@ -7,6 +7,7 @@ those are found.
 import ast
 import base64
 import copy
+import html
 import io
 import json
 import re
@@ -372,6 +373,34 @@ def intervals(book):
 
 
 # --- Pages and what is named in them ---------------------------------------------------------------------------------
+
+
+STALE = notebook(
+    new_code_cell(
+        'plots.show(fig, caption="As it is.")', outputs=displays("<figcaption>As it was.</figcaption>").outputs
+    )
+)
+
+
+@rule("captions are those of the code", STALE)
+def captions(book):
+    """A cell whose output is not compared can be changed and not run again: then its page says what it said before."""
+    for file, nb in book.notebooks.items():
+        for place, cell in enumerate(nb.cells):
+            if cell.cell_type != "code" or not cell.outputs:
+                continue
+            outputs = " ".join(
+                html.unescape(re.sub(r"<[^>]*>", " ", json.dumps(cell.outputs, ensure_ascii=False))).split()
+            )
+            for call in (node for node in ast.walk(tree(cell)) if isinstance(node, ast.Call)):
+                for word in call.keywords:
+                    if word.arg != "caption" or not isinstance(word.value, ast.Constant):
+                        continue
+                    said = re.sub(
+                        r"<[^>]*>", " ", html.unescape(json.dumps(word.value.value, ensure_ascii=False)[1:-1])
+                    )
+                    if " ".join(said.split()) not in outputs:
+                        yield Finding(file, f"cell {place}", f"the stored output has another caption: {said[:60]}")
 
 
 @rule("every page is in the contents, once", page("# A page that no one can find"))
