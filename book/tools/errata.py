@@ -15,7 +15,7 @@ FIELDS = {"found", "page", "place", "wrong", "right", "mended"}
 
 HEAD = """# Errata
 
-Mistakes in released versions of the book and the package, the newest first. Found another? [Tell us](cite.md#report-an-error). This page is made from `book/errata.yaml` by `book/tools/errata.py`.
+Mistakes in earlier versions of the book and the package, the newest first. What is right since 0.2.0 was wrong in 0.1.0. Found another? [Tell us](cite.md#report-an-error). This page is made from `book/errata.yaml` by `book/tools/errata.py`.
 """
 NONE = "\nNone is known.\n"
 ENTRY = """
