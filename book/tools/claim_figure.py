@@ -11,10 +11,7 @@ from pmf_minimal.teaching.sketch import drawing, line, word
 from pmf_minimal.teaching.verdicts import COLOUR, MARK, READINGS
 
 WIDTH, PLOT, STEP = 380, (78, 228), 20  # all, the part for intervals, and the height of a line
-CAPTION = (
-    "Mean difference in each world and its 95 % interval over the random seeds, uncorrected. Marks and colours are corrected: green dots for, "
-    "orange crosses against, grey squares open, pale dots moot. Each comparison has a scale of its own, with zero dashed."
-)
+CAPTION = "Mean difference in each world, with its 95 % interval (uncorrected)."
 ROUND = {None: "first round"} | {name: f"second round, {words}" for name, words in READINGS.items()}
 
 

@@ -51,7 +51,7 @@ PRINTED = {
     10: "20 minutes for PMF, 33 for MEAformer and 29 for UMAEA, on one GPU. (Appendix A.4)",
     11: "No number. (Section Limitations)",
 }
-EFFECTS = "The sentence on a claim is made from the cards, and its chapter shows the same one. The figure below it draws each comparison of the claim's rule in each world: right of zero is for the claim, but where the rule asks for sameness. Where the second round has an answer, a table says what it found. It gives differences in Hits@1 (or in the measure that a comparison names): the mean over the data sets of a world, with the least and the most of them. *Moot*: the comparison counts only where the part matters, and there it does not."
+EFFECTS = "The sentence on a claim is made from the cards, and its chapter shows the same one. The figure below it draws each comparison of the claim's rule in each world: right of zero (dashed) is for the claim, but where the rule asks for sameness. The line through a mark is the 95 % interval over the random seeds, uncorrected. Marks and colours are corrected: green dots for, orange crosses against, grey squares open, pale dots moot. Each comparison has a scale of its own. Where the second round has an answer, a table says what it found. It gives differences in Hits@1 (or in the measure that a comparison names): the mean over the data sets of a world, with the least and the most of them. *Moot*: the comparison counts only where the part matters, and there it does not."
 
 
 def effects(number: int, tested: list) -> list[str]:
