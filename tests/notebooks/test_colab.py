@@ -11,12 +11,14 @@ gives its points, and tells plausible wrong answers what is wrong.
 
 import copy
 import json
+import os
 import re
 import runpy
 import shutil
 import subprocess
 import sys
 import tomllib
+from contextlib import nullcontext
 from importlib import metadata
 from itertools import pairwise
 from pathlib import Path
@@ -32,6 +34,7 @@ from packaging.requirements import Requirement
 from papermill.exceptions import PapermillExecutionError
 from setup_cell import CELL, URL, setup_cell
 from teaching import POINTS, POINTS_CELL, verdict_of
+from warm_kernel import FORKS, command, warm
 from wheels import build
 
 pytestmark = pytest.mark.timeout(600)  # seconds on a machine that is busy with other things too
@@ -83,9 +86,12 @@ class Colab:
 
         kernel = folder / "share" / "kernels" / "colab"
         kernel.mkdir(parents=True)
-        argv = [str(folder / "venv/bin/python"), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        environment = {"PYTHONPATH": "", "PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PMF_DATA": ""}
-        spec = {"argv": argv, "display_name": "Colab", "language": "python", "env": environment}
+        self.python, self.address = folder / "venv/bin/python", folder / "warm"
+        argv = command(self.address, self.python)
+        if not FORKS:
+            argv = [str(self.python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        self.environment = {"PYTHONPATH": "", "PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PMF_DATA": ""}
+        spec = {"argv": argv, "display_name": "Colab", "language": "python", "env": self.environment}
         (kernel / "kernel.json").write_text(json.dumps(spec))
 
     def run(self, nb, monkeypatch, parameters=None):
@@ -122,7 +128,10 @@ def execute(folder, kernel, parameters):
 
 @pytest.fixture(scope="module")
 def colab(tmp_path_factory):
-    return Colab(tmp_path_factory.mktemp("colab"))
+    made = Colab(tmp_path_factory.mktemp("colab"))
+    kernels = warm(made.address, made.python, os.environ | made.environment) if FORKS else nullcontext()
+    with kernels:
+        yield made
 
 
 def tiny(*sources):

@@ -1,0 +1,108 @@
+"""Kernels that start at once: one process imports what takes seconds, and each kernel is a fork of it.
+
+    python warm_kernel.py serve NUMBER              # the process that has imported it all; an open socket's number
+    python warm_kernel.py ADDRESS CONNECTION_FILE   # what Jupyter starts; it lives as long as its kernel
+
+A kernel has the folder and the environment of whoever asked for it. Names are bound by the notebook's own imports alone,
+so one that is missing there is missed here.
+"""
+
+import contextlib
+import importlib
+import json
+import os
+import signal
+import site
+import socket
+import subprocess
+import sys
+import threading
+
+#: Not pmf_minimal: which one a notebook gets is what some tests look at.
+SLOW = (
+    "torch_geometric.data",
+    "torch._dynamo",
+    "pandas",
+    "seaborn",
+    "IPython.display",
+    "ipykernel.kernelapp",
+    "ipykernel.ipkernel",
+)
+FORKS = sys.platform == "linux"  # elsewhere a process with these libraries had better not be copied
+
+
+def command(address, python=sys.executable):
+    """What Jupyter is to start."""
+    return [str(python), "-I", "-S", __file__, str(address), "{connection_file}"]
+
+
+def serve(number):
+    """Answer each request with a kernel."""
+    del sys.path[0]  # the folder of this file
+    os.environ["MPLBACKEND"] = (
+        "module://matplotlib_inline.backend_inline"  # as a kernel sets it before it imports anything
+    )
+    for name in SLOW:
+        importlib.import_module(name)
+    with socket.socket(fileno=int(number)) as server:
+        while True:
+            client, _ = server.accept()
+            if os.fork() == 0:
+                server.close()
+                os._exit(kernel(client))
+            client.close()
+            with contextlib.suppress(ChildProcessError):  # those that have ended
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+
+
+def kernel(client):
+    """In the fork: be the kernel, until it is shut down or whoever asked for it is gone."""
+    asked = json.loads(client.makefile().readline())
+    os.chdir(asked["folder"])
+    os.environ.clear()
+    os.environ.update(asked["environment"])
+    for folder in site.getsitepackages():  # what has been put there since
+        site.addsitedir(folder)
+    importlib.invalidate_caches()
+
+    def listen():
+        while client.recv(1):
+            os.kill(os.getpid(), signal.SIGINT)
+        os._exit(1)
+
+    threading.Thread(target=listen, daemon=True).start()
+    from ipykernel.kernelapp import IPKernelApp
+
+    IPKernelApp.launch_instance(argv=asked["arguments"])
+    return 0
+
+
+def ask(address, connection_file, *further):
+    """Stand for the kernel: pass on what interrupts it, and end when it ends."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.connect(address)
+        asked = {"folder": os.getcwd(), "environment": dict(os.environ)}
+        asked["arguments"] = ["-f", connection_file, *further]
+        signal.signal(signal.SIGINT, lambda *_: server.send(b"!"))
+        server.sendall(json.dumps(asked).encode() + b"\n")
+        server.recv(1)
+
+
+@contextlib.contextmanager
+def warm(address, python=sys.executable, environment=None):
+    """Serve kernels at this address meanwhile; who asks early waits."""
+    with socket.socket(socket.AF_UNIX) as place:
+        place.bind(str(address))
+        place.listen()
+        arguments = [str(python), __file__, "serve", str(place.fileno())]
+        server = subprocess.Popen(arguments, env=environment, pass_fds=[place.fileno()])
+    try:
+        yield
+    finally:
+        server.terminate()
+        server.wait()
+
+
+if __name__ == "__main__":
+    serve(sys.argv[2]) if sys.argv[1] == "serve" else ask(*sys.argv[1:])
