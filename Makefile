@@ -113,7 +113,7 @@ bench: setup ## measure speed, memory and growth (half an hour on an idle machin
 .PHONY: test
 test: setup ## run all tests, the notebooks' stored outputs included
 	$(BIN)/python -m pytest tests $(NOTEBOOKS) -n 2 --dist loadfile --no-loadscope-reorder --durations 5 \
-	  --nbval --nbval-current-env --nbval-cell-timeout 300 --nbval-sanitize-with book/tools/nbval_sanitise.cfg
+	  --nbval --nbval-kernel-name warm --nbval-cell-timeout 300 --nbval-sanitize-with book/tools/nbval_sanitise.cfg
 
 # While one works: units, equations, the lint of pages and notebooks, the rules of the house.
 .PHONY: quick-test

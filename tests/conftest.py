@@ -1,7 +1,13 @@
-"""What all tests share: no windows, the order of the files, and which tests are slow."""
+"""What all tests share: no windows, the order of the files, which tests are slow, and a kernel that starts at once."""
+
+import os
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
 
 import matplotlib
 import pytest
+from warm_kernel import warm
 
 # No test may want a window, whatever the machine it runs on.
 matplotlib.use("Agg")
@@ -42,6 +48,13 @@ SLOW = (
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: not in `make quick-test`; the list is in tests/conftest.py")
+    # Where the tests themselves run, not in the process that hands them out.
+    if config.getoption("nbval_kernel_name", None) == "warm" and not config.getoption("numprocesses", None):
+        stack = ExitStack()
+        config.add_cleanup(stack.close)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        os.environ["JUPYTER_PATH"] = str(folder)
+        stack.enter_context(warm(folder, "warm"))
 
 
 def pytest_collection_modifyitems(items):

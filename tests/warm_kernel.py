@@ -31,11 +31,6 @@ SLOW = (
 FORKS = sys.platform == "linux"  # elsewhere a process with these libraries had better not be copied
 
 
-def command(address, python=sys.executable):
-    """What Jupyter is to start."""
-    return [str(python), "-I", "-S", __file__, str(address), "{connection_file}"]
-
-
 def serve(number):
     """Answer each request with a kernel."""
     del sys.path[0]  # the folder of this file
@@ -90,13 +85,23 @@ def ask(address, connection_file, *further):
 
 
 @contextlib.contextmanager
-def warm(address, python=sys.executable, environment=None):
-    """Serve kernels at this address meanwhile; who asks early waits."""
+def warm(folder, name, python=sys.executable, environment=None):
+    """Meanwhile Jupyter finds a kernel of that name, if its JUPYTER_PATH has the folder; who asks early waits."""
+    address, environment = folder / f"{name}.socket", environment or {}
+    argv = (
+        [str(python), "-I", "-S", __file__, str(address)] if FORKS else [str(python), "-m", "ipykernel_launcher", "-f"]
+    )
+    spec = {"argv": [*argv, "{connection_file}"], "display_name": name, "language": "python", "env": environment}
+    (folder / "kernels" / name).mkdir(parents=True)
+    (folder / "kernels" / name / "kernel.json").write_text(json.dumps(spec))
+    if not FORKS:
+        yield
+        return
     with socket.socket(socket.AF_UNIX) as place:
         place.bind(str(address))
         place.listen()
-        arguments = [str(python), __file__, "serve", str(place.fileno())]
-        server = subprocess.Popen(arguments, env=environment, pass_fds=[place.fileno()])
+        serving, number = [str(python), __file__, "serve"], place.fileno()
+        server = subprocess.Popen([*serving, str(number)], env=os.environ | environment, pass_fds=[number])
     try:
         yield
     finally:

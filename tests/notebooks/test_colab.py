@@ -11,14 +11,12 @@ gives its points, and tells plausible wrong answers what is wrong.
 
 import copy
 import json
-import os
 import re
 import runpy
 import shutil
 import subprocess
 import sys
 import tomllib
-from contextlib import nullcontext
 from importlib import metadata
 from itertools import pairwise
 from pathlib import Path
@@ -34,7 +32,7 @@ from packaging.requirements import Requirement
 from papermill.exceptions import PapermillExecutionError
 from setup_cell import CELL, URL, setup_cell
 from teaching import POINTS, POINTS_CELL, verdict_of
-from warm_kernel import FORKS, command, warm
+from warm_kernel import warm
 from wheels import build
 
 pytestmark = pytest.mark.timeout(600)  # seconds on a machine that is busy with other things too
@@ -84,16 +82,6 @@ class Colab:
         lines = [folder / "seen", folder / "extras-shown", "import google.colab"]
         (self.site / "colab.pth").write_text("".join(f"{line}\n" for line in lines))
 
-        kernel = folder / "share" / "kernels" / "colab"
-        kernel.mkdir(parents=True)
-        self.python, self.address = folder / "venv/bin/python", folder / "warm"
-        argv = command(self.address, self.python)
-        if not FORKS:
-            argv = [str(self.python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        self.environment = {"PYTHONPATH": "", "PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PMF_DATA": ""}
-        spec = {"argv": argv, "display_name": "Colab", "language": "python", "env": self.environment}
-        (kernel / "kernel.json").write_text(json.dumps(spec))
-
     def run(self, nb, monkeypatch, parameters=None):
         """Execute a notebook in an empty folder; returns it with its outputs."""
         for path in self.site.glob("pmf_minimal*"):  # installed by the chapter before
@@ -107,7 +95,7 @@ class Colab:
         nbformat.write(nb, self.folder / "in.ipynb")
         shutil.rmtree(self.folder / "content", ignore_errors=True)
         (self.folder / "content").mkdir()
-        monkeypatch.setenv("JUPYTER_PATH", str(self.folder / "share"))
+        monkeypatch.setenv("JUPYTER_PATH", str(self.folder))
         return execute(self.folder, "colab", parameters)
 
 
@@ -129,8 +117,8 @@ def execute(folder, kernel, parameters):
 @pytest.fixture(scope="module")
 def colab(tmp_path_factory):
     made = Colab(tmp_path_factory.mktemp("colab"))
-    kernels = warm(made.address, made.python, os.environ | made.environment) if FORKS else nullcontext()
-    with kernels:
+    environment = {"PYTHONPATH": "", "PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PMF_DATA": ""}
+    with warm(made.folder, "colab", made.folder / "venv/bin/python", environment):
         yield made
 
 

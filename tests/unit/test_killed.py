@@ -19,6 +19,7 @@ from pmf_minimal.datasets import folders
 ARGUMENTS = ["train", "emoji/fr_en", "--preset", "paper"]
 SETTINGS = {
     "epochs": 40,
+    "batch_size": 1000,  # a part of the entities in each step
     "dim": 16,
     "scoring_start": 3,
     "scoring_end": 20,
