@@ -18,12 +18,12 @@ import subprocess
 import sys
 import threading
 
-#: Not pmf_minimal: which one a notebook gets is what some tests look at.
+#: Not pmf_minimal: which one a notebook gets is what some tests look at. Nor pandas or tqdm, which ask when they are imported
+#: whether they are in a notebook.
 SLOW = (
-    "torch_geometric.data",
     "torch._dynamo",
-    "pandas",
-    "seaborn",
+    "scipy.stats",
+    "matplotlib.pyplot",
     "IPython.display",
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
@@ -34,9 +34,8 @@ FORKS = sys.platform == "linux"  # elsewhere a process with these libraries had 
 def serve(number):
     """Answer each request with a kernel."""
     del sys.path[0]  # the folder of this file
-    os.environ["MPLBACKEND"] = (
-        "module://matplotlib_inline.backend_inline"  # as a kernel sets it before it imports anything
-    )
+    # A kernel sets this before it imports anything.
+    os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
     for name in SLOW:
         importlib.import_module(name)
     with socket.socket(fileno=int(number)) as server:
@@ -81,7 +80,8 @@ def ask(address, connection_file, *further):
         asked["arguments"] = ["-f", connection_file, *further]
         signal.signal(signal.SIGINT, lambda *_: server.send(b"!"))
         server.sendall(json.dumps(asked).encode() + b"\n")
-        server.recv(1)
+        with contextlib.suppress(ConnectionResetError):
+            server.recv(1)
 
 
 @contextlib.contextmanager
@@ -101,7 +101,9 @@ def warm(folder, name, python=sys.executable, environment=None):
         place.bind(str(address))
         place.listen()
         serving, number = [str(python), __file__, "serve"], place.fileno()
-        server = subprocess.Popen([*serving, str(number)], env=os.environ | environment, pass_fds=[number])
+        server = subprocess.Popen(
+            [*serving, str(number)], env=os.environ | environment, pass_fds=[number], stdout=subprocess.DEVNULL
+        )
     try:
         yield
     finally:

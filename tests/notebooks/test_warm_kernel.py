@@ -1,0 +1,73 @@
+"""The kernels of the tests: forks that know no more than a kernel of their own would."""
+
+import os
+import sys
+import time
+
+import pytest
+from jupyter_client.manager import start_new_kernel
+from warm_kernel import FORKS, warm
+
+pytestmark = pytest.mark.skipif(not FORKS, reason="here each kernel is a process of its own")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("warm")
+    with warm(folder, "tried", environment={"PMF_TRIED": "yes"}):
+        yield folder
+
+
+@pytest.fixture
+def kernel(folder, monkeypatch, tmp_path):
+    monkeypatch.setenv("JUPYTER_PATH", str(folder))
+    manager, client = start_new_kernel(kernel_name="tried", cwd=str(tmp_path))
+    yield manager, client
+    client.stop_channels()
+    if manager.has_kernel:
+        manager.shutdown_kernel()
+
+
+def said(client, code):
+    """What a cell prints, or the name of its error."""
+    heard = []
+    reply = client.execute_interactive(code, timeout=100, output_hook=heard.append)["content"]
+    return reply.get("ename") or "".join(m["content"]["text"] for m in heard if m["msg_type"] == "stream")
+
+
+def test_it_has_the_folder_and_environment_of_who_asked_and_no_names(kernel, tmp_path):
+    _, client = kernel
+    assert said(client, "import os, sys; print(os.getcwd(), os.environ['PMF_TRIED'])") == f"{tmp_path} yes\n"
+    assert said(client, "print(sys.executable)") == f"{sys.executable}\n"
+    assert said(client, "torch") == "NameError"
+    # Who asks at import whether this is a notebook is not asked too early.
+    asked = "[name for name in ('pandas', 'tqdm.auto', 'pmf_minimal') if name in sys.modules]"
+    assert said(client, f"print('torch' in sys.modules, {asked})") == "True []\n"
+    assert said(client, "import pandas; print(pandas.options.display.max_columns)") == "20\n"
+
+
+def test_two_kernels_share_nothing(kernel, folder):
+    _, client = kernel
+    said(client, "import torch; torch.changed = 1; import os; os.environ['PMF_TRIED'] = 'no'")
+    manager, other = start_new_kernel(kernel_name="tried")
+    assert said(other, "import os, torch; print(hasattr(torch, 'changed'), os.environ['PMF_TRIED'])") == "False yes\n"
+    other.stop_channels()
+    if manager.has_kernel:
+        manager.shutdown_kernel()
+
+
+def test_it_can_be_interrupted_and_ends_with_who_asked(kernel):
+    manager, client = kernel
+    number = int(said(client, "import os, time; print(os.getpid())"))
+    client.execute("print('asleep', flush=True); time.sleep(100)")
+    while "asleep" not in client.get_iopub_msg(timeout=100)["content"].get("text", ""):
+        pass
+    manager.interrupt_kernel()
+    assert client.get_shell_msg(timeout=100)["content"].get("ename") == "KeyboardInterrupt"
+    manager.shutdown_kernel(now=True)
+    for _ in range(100):
+        with open(f"/proc/{number}/stat") if os.path.exists(f"/proc/{number}/stat") else open(os.devnull) as stat:
+            if stat.read().rpartition(")")[2].split()[:1] in ([], ["Z"]):
+                return
+        time.sleep(0.1)
+    pytest.fail("the kernel outlives who asked for it")
