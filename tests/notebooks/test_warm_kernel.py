@@ -5,14 +5,15 @@ import sys
 import time
 
 import pytest
+import warm_kernel
 from jupyter_client.manager import start_new_kernel
-from warm_kernel import FORKS, warm
-
-pytestmark = pytest.mark.skipif(not FORKS, reason="here each kernel is a process of its own")
+from warm_kernel import warm
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
+    if not warm_kernel.FORKS:
+        pytest.skip("here each kernel is a process of its own")
     folder = tmp_path_factory.mktemp("warm")
     with warm(folder, "tried", environment={"PMF_TRIED": "yes"}):
         yield folder
@@ -71,3 +72,13 @@ def test_it_can_be_interrupted_and_ends_with_who_asked(kernel):
                 return
         time.sleep(0.1)
     pytest.fail("the kernel outlives who asked for it")
+
+
+def test_where_nothing_may_be_forked_it_is_a_kernel_like_any_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(warm_kernel, "FORKS", False)
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    with warm(tmp_path, "plain", environment={"PMF_TRIED": "yes"}):
+        manager, client = start_new_kernel(kernel_name="plain")
+        assert said(client, "import os, sys; print(os.environ['PMF_TRIED'], 'torch' in sys.modules)") == "yes False\n"
+        client.stop_channels()
+        manager.shutdown_kernel()
