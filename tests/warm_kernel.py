@@ -1,6 +1,6 @@
 """Kernels that start at once: one process imports what takes seconds, and each kernel is a fork of it.
 
-    python warm_kernel.py serve NUMBER              # the process that has imported it all; an open socket's number
+    python warm_kernel.py serve NUMBER PARENT       # the process that has imported it all; an open socket's number
     python warm_kernel.py ADDRESS CONNECTION_FILE   # what Jupyter starts; it lives as long as its kernel
 
 A kernel has the folder and the environment of whoever asked for it. Names are bound by the notebook's own imports alone,
@@ -31,16 +31,20 @@ SLOW = (
 FORKS = sys.platform == "linux"  # elsewhere a process with these libraries had better not be copied
 
 
-def serve(number):
-    """Answer each request with a kernel."""
+def serve(number, parent):
+    """Answer each request with a kernel, as long as the parent lives."""
     del sys.path[0]  # the folder of this file
     # A kernel sets this before it imports anything.
     os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
     for name in SLOW:
         importlib.import_module(name)
     with socket.socket(fileno=int(number)) as server:
-        while True:
-            client, _ = server.accept()
+        server.settimeout(2)
+        while os.getppid() == int(parent):  # a worker that is ended at once does not end this
+            try:
+                client, _ = server.accept()
+            except TimeoutError:
+                continue
             if os.fork() == 0:
                 server.close()
                 os._exit(kernel(client))
@@ -102,7 +106,10 @@ def warm(folder, name, python=sys.executable, environment=None):
         place.listen()
         serving, number = [str(python), __file__, "serve"], place.fileno()
         server = subprocess.Popen(
-            [*serving, str(number)], env=os.environ | environment, pass_fds=[number], stdout=subprocess.DEVNULL
+            [*serving, str(number), str(os.getpid())],
+            env=os.environ | environment,
+            pass_fds=[number],
+            stdout=subprocess.DEVNULL,
         )
     try:
         yield
@@ -112,4 +119,4 @@ def warm(folder, name, python=sys.executable, environment=None):
 
 
 if __name__ == "__main__":
-    serve(sys.argv[2]) if sys.argv[1] == "serve" else ask(*sys.argv[1:])
+    serve(*sys.argv[2:]) if sys.argv[1] == "serve" else ask(*sys.argv[1:])

@@ -1,8 +1,10 @@
 """The kernels of the tests: forks that know no more than a kernel of their own would."""
 
 import os
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import warm_kernel
@@ -66,12 +68,32 @@ def test_it_can_be_interrupted_and_ends_with_who_asked(kernel):
     manager.interrupt_kernel()
     assert client.get_shell_msg(timeout=100)["content"].get("ename") == "KeyboardInterrupt"
     manager.shutdown_kernel(now=True)
-    for _ in range(100):
-        with open(f"/proc/{number}/stat") if os.path.exists(f"/proc/{number}/stat") else open(os.devnull) as stat:
-            if stat.read().rpartition(")")[2].split()[:1] in ([], ["Z"]):
-                return
+    assert ended(number), "the kernel outlives who asked for it"
+
+
+def ended(number):
+    """Whether a process ends within a minute."""
+    for _ in range(600):
+        path = Path(f"/proc/{number}/stat")
+        if not path.exists() or path.read_text().rpartition(")")[2].split()[0] == "Z":
+            return True
         time.sleep(0.1)
-    pytest.fail("the kernel outlives who asked for it")
+    return False
+
+
+def test_it_ends_with_a_parent_that_is_killed(folder):
+    script = """
+import pathlib, subprocess, sys, tempfile, time, warm_kernel
+start, warm_kernel.subprocess.Popen = subprocess.Popen, lambda *a, **k: print((p := start(*a, **k)).pid, flush=True) or p
+with warm_kernel.warm(pathlib.Path(tempfile.mkdtemp(dir=sys.argv[1])), "left"):
+    time.sleep(100)"""
+    command = [sys.executable, "-c", script, str(folder)]
+    here = os.environ | {"PYTHONPATH": str(Path(warm_kernel.__file__).parent)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=here) as parent:
+        number = int(parent.stdout.readline())
+        assert Path(f"/proc/{number}").exists()
+        parent.kill()
+    assert ended(number), "the server outlives its parent"
 
 
 def test_where_nothing_may_be_forked_it_is_a_kernel_like_any_other(tmp_path, monkeypatch):
