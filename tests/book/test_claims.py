@@ -19,7 +19,7 @@ def test_the_page_is_up_to_date():
 def test_all_claims_are_there_and_link_to_their_chapter():
     text = page()
     for number, tested in entries().items():
-        (row,) = [line for line in text.splitlines() if line.startswith(f"| {number} |")]
+        (row,) = [line for line in text.splitlines() if line.startswith(f"| [{number}](#claim-{number}) |")]
         assert CLAIMS[number] in row
         for _, card, verdict in tested:
             assert f"../{card['chapter']}.ipynb" in row
