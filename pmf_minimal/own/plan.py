@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pmf_minimal.errors import DataError
-from pmf_minimal.own.candidates import MANY, NEAREST
+from pmf_minimal.own.candidates import CELLS, MANY, NEAREST
 from pmf_minimal.own.graph import Graph
 from pmf_minimal.own.learnt import words_each
 from pmf_minimal.scale.memory import free_bytes, resident_bytes
 
-#: Bytes for each letter of names and values, each word around an entity, each number of a feature, and each candidate, and seconds of one
-#: core for each candidate: measured on synthetic worlds of 10,000 to 300,000 entities a side, see tests/benchmarks/own_growth.py.
-LETTER, WORD, NUMBER, CANDIDATE, SECONDS = 60, 24, 8, 130, 3e-5
+#: Bytes for each letter of names and values, word around an entity, number of a feature, candidate, and product of a block of them; bytes
+#: of whatever is loaded on the way; seconds of one core for each candidate. Measured on synthetic worlds of 1,000 to 100,000 entities a side.
+LETTER, WORD, NUMBER, CANDIDATE, PRODUCT, OTHER, SECONDS = 24, 8, 8, 82, 16, 1e8, 4.5e-5
 #: Candidates of an entity by one comparison where there are many entities, about.
 SOME = 10
 #: What a prediction may be wrong by: so much more than is free is refused.
@@ -59,7 +59,8 @@ def predict(graphs: Sequence[Graph]) -> Plan:
     rows = min(sizes)
     candidates = min(rows * (NEAREST if rows <= MANY else SOME) * searches, sizes[0] * sizes[1])
     names, values = (sum(map(count, graphs)) for count in (_letters, lambda g: int(g.values["value"].str.len().sum())))
-    more = LETTER * (names * (named + told) + values * told) + CANDIDATE * candidates
+    more = OTHER + LETTER * (names * (named + told) + values * told) + CANDIDATE * candidates
+    more += PRODUCT * min(CELLS, sizes[0] * sizes[1])
     if linked and (named or told):
         more += WORD * sum(map(_words, graphs))
     more += NUMBER * sum(g.features[m].size for g in graphs for m in features)

@@ -53,3 +53,12 @@ def test_what_is_stored_keeps_the_promises():
     assert one["best epoch"] == two["best epoch"] and abs(one["Hits@1"] - two["Hits@1"]) < 0.01
     ratios = speed.ratios(stored)
     assert (ratios.xs("ours", level="kind")["times ours"] == 1).all()
+
+
+def test_the_stored_growth_of_align_keeps_what_the_book_says():
+    table = speed.own_growth().sort_values("entities a side")
+    assert (table["predicted GB"] / table["peak GB"]).between(0.75, 1.25).all()
+    assert table["F1"].min() > 0.9 and table["recall of candidates"].min() > 0.97
+    large = table[table["entities a side"] >= 10_000]
+    for what in ("cpu seconds", "peak GB"):
+        assert speed.exponent(large["entities a side"], large[what]) < 1.15
