@@ -67,6 +67,7 @@ def figure(number, found):
             continue
         y += STEP
         parts.append(word(ROUND[card.get("reading")], 0, y, anchor="start", bold=True))
+        said.append(ROUND[card.get("reading")].capitalize())
         for heading, rows in lines:
             y += STEP
             parts.append(word(heading, 0, y, anchor="start"))

@@ -9,6 +9,7 @@ import pandas as pd
 from claim_figure import figure
 
 from pmf_minimal.experiments import cards
+from pmf_minimal.experiments.judging import by_world
 from pmf_minimal.teaching.verdicts import CLAIMS, READINGS, by_reading, entries, first_round, sentence
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,8 +23,8 @@ HEAD = """# Claims
 This page lists what the paper claims {cite:p}`huang2024pmf` and what came out here. We used graphs that anyone can have, several random seeds, and rules that stood in the experiment cards before the runs. The paper's own data sets are
 larger, and their pictures are not ours to pass on. So *contradicted* means: on these graphs, with these settings. Each chapter's page and its card say what was run.
 
-**Two rounds.** In the first round all variants of PMF had one learning rate, which suited the variants without its parts better than PMF itself. In the second round each variant has a rate of its own, chosen by validation pairs of other graphs, and training is counted in gradient steps.
-The second round has two readings: PMF as the paper describes it, and PMF as its released code works. It is not complete yet: where a column says –, only the first round has an answer so far. Its words were *supported*, *partly* and *not supported*, by data set and without worlds.
+**Two rounds.** In the first round all variants of PMF had one learning rate, which suited the variants without its parts better than PMF itself. In the second round each variant has a rate of its own, chosen by the validation pairs of splits that no reported run has, and training is counted in gradient steps.
+The second round has two readings: PMF as the paper describes it, and PMF as its released code works. It is not complete yet: where a column says –, only the first round has an answer so far. The first round's words were *supported*, *partly* and *not supported*, by data set and without worlds.
 
 **The rule.** A claim is broken down into comparisons of Hits@1, or of another measure, on each data set. Each comparison is a paired t-test over the random seeds. The level is 5 % for all comparisons of a claim together (Holm's correction {cite:p}`holm1979multiple`).
 Data sets that share a graph are one *world*: the emoji, the synthetic graphs, OpenEA, DBP15K. A world is for a comparison if at least one of its data sets is and none is against it.
@@ -51,14 +52,24 @@ PRINTED = {
     10: "20 minutes for PMF, 33 for MEAformer and 29 for UMAEA, on one GPU. (Appendix A.4)",
     11: "No number. (Section Limitations)",
 }
-EFFECTS = "The sentence on a claim is made from the cards, and its chapter shows the same one. The figure below it draws each comparison of the claim's rule in each world: right of zero (dashed) is for the claim, but where the rule asks for sameness. The line through a mark is the 95 % interval over the random seeds, uncorrected. Marks and colours are corrected: green dots for, orange crosses against, grey squares open, pale dots moot. Each comparison has a scale of its own. Where the second round has an answer, a table says what it found. It gives differences in Hits@1 (or in the measure that a comparison names): the mean over the data sets of a world, with the least and the most of them. *Moot*: the comparison counts only where the part matters, and there it does not."
+#: Number of a claim -> what its chapter found that changes how its figures read.
+NOTES = {
+    0: "The models that were kept had frozen hardly anything yet ([chapter 10](../notebooks/10_ablations.ipynb)). So *open* at +0.000 says nothing about freezing.",
+    6: "Hits@1 is that of the kept model, the frozen share that of the last epoch ([chapter 12](../notebooks/12_threshold.ipynb)).",
+    8: "The frozen share is that of the last epoch. The kept model has frozen hardly any picture ([chapter 12](../notebooks/12_threshold.ipynb)).",
+}
+EFFECTS = "The sentence on a claim is made from the cards, and its chapter shows the same one. The figure below it draws each comparison of the claim's rule in each world: right of zero (dashed) is for the claim, except where the rule asks for sameness: there near zero is for it. The line through a mark is the 95 % interval over the random seeds, uncorrected. Marks and colours are corrected: green dots for, orange crosses against, grey squares open, pale dots moot. Each comparison has a scale of its own. Where the second round has an answer, a table says what it found. It gives differences in Hits@1 (or in the measure that a comparison names): the mean over the data sets of a world, with the least and the most of them. *Moot*: which of two parts matters more counts only where the first one helps, and it does not help here."
 
 
 def effects(number: int, tested: list) -> list[str]:
     """What was found on a claim: the sentence, and from the second round a line for each comparison, reading and world."""
     lines = []
-    for _, card, verdict in tested:
-        for row in verdict.get("worlds", []) if "reading" in card else []:
+    for name, card, _ in tested:
+        if "reading" not in card:
+            continue
+        (claim,) = [claim for claim in card["claims"] if claim["claim"] == number]
+        _, rows = cards.judge(cards.runs(name), claim)
+        for row in by_world(rows).to_dict("records"):  # exact, where the card's are rounded
             span = f"{row['mean']:+.3f} ({row['least']:+.3f} to {row['most']:+.3f})"
             comparison = row["comparison"].replace(" | ", ", ")  # a bar would end the cell
             words = (card["reading"], comparison, row["world"], row["datasets"], span, row["outcome"])
@@ -67,6 +78,8 @@ def effects(number: int, tested: list) -> list[str]:
     drawn = figure(number, tested)
     if drawn:
         head += ["", drawn]
+    if number in NOTES:
+        head += ["", NOTES[number]]
     if not lines:
         return head
     head += [
