@@ -2,30 +2,21 @@
 
     python tests/lint.py                 # all findings
     python tests/lint.py words long      # those of rules whose names contain one of these words
-    python tests/lint.py --shrink        # write the table of remaining findings anew; refuses if a count grows
 
 Rules are in lint_prose.py (the book's English) and lint_form.py (notebooks and pages); tests/book/test_lint.py runs them.
-What a rule may pass over stands in its EXCEPTIONS, with the reason. What does not meet a rule *yet* is counted in
-tests/remaining_findings.yaml, per rule and file: the counts may only shrink.
+What a rule may pass over stands in its EXCEPTIONS, with the reason.
 """
 
 import sys
-from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-import yaml
 from bs4 import BeautifulSoup
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parents[1] / "book" / "tools")]
 from bookfiles import NOTEBOOKS, PAGES, ROOT, name, read  # noqa: E402
 
-REMAINING = Path(__file__).with_name("remaining_findings.yaml")
-HEAD = """\
-# Remaining findings of the lint: what does not meet a rule yet, per rule and file. Counts may only shrink.
-# After improving a page: python tests/lint.py --shrink
-"""
 AROUND = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 
 
@@ -123,25 +114,6 @@ def book():
     )
 
 
-def remaining():
-    """Rule -> file -> how many findings are known."""
-    return yaml.safe_load(REMAINING.read_text(encoding="utf-8")) or {}
-
-
-def compare(found, known):
-    """Faults: a file with more findings than are known, or with fewer, in which case the table is out of date."""
-    counts = Counter(finding.file for finding in found)
-    faults = []
-    for file in sorted(counts.keys() | known.keys()):
-        have, may = counts[file], known.get(file, 0)
-        if have > may:
-            faults.append(f"{file} has {have}, of which {may} are known:")
-            faults += [f"  {finding.where}: {finding.what}" for finding in found if finding.file == file]
-        elif have < may:
-            faults.append(f"{file} has {have} left, not {may}: run python tests/lint.py --shrink")
-    return faults
-
-
 def main(arguments):
     import lint_figures  # noqa: F401, each enters its rules
     import lint_form  # noqa: F401
@@ -149,23 +121,6 @@ def main(arguments):
 
     # Run as a script this module exists twice; the rules are in the one that they have imported.
     rules = sys.modules["lint"].RULES
-    if arguments == ["--shrink"]:
-        old, new = remaining(), {}
-        for title, one in rules.items():
-            counts = Counter(finding.file for finding in one.findings(book())[0])
-            grown = [
-                f"{f}: {n}, not {old.get(title, {}).get(f, 0)}"
-                for f, n in counts.items()
-                if n > old.get(title, {}).get(f, 0)
-            ]
-            if grown and old:  # an empty table is filled
-                sys.exit(f"{title}: more than before in\n" + "\n".join(grown))
-            if counts:
-                new[title] = dict(sorted(counts.items()))
-        REMAINING.write_text(
-            HEAD + yaml.safe_dump(new, sort_keys=False, allow_unicode=True, width=120), encoding="utf-8"
-        )
-        return
     for title, one in rules.items():
         if not arguments or any(word in title for word in arguments):
             found, idle = one.findings(book())

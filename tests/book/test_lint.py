@@ -1,4 +1,4 @@
-"""The lint of pages and notebooks: each rule finds nothing but what is known, and does find what it is there to find."""
+"""The lint of pages and notebooks: each rule finds nothing, and does find what it is there to find."""
 
 import lint
 import lint_figures
@@ -16,8 +16,7 @@ RULES = lint.RULES
 @pytest.mark.parametrize("title", RULES)
 def test_rule(title):
     found, idle = RULES[title].findings(lint.book())
-    faults = lint.compare(found, lint.remaining().get(title, {}))
-    assert not faults, "\n".join([title, *faults])
+    assert not found, "\n".join([title, *map(str, found)])
     assert not idle, f"exceptions that excuse nothing: {idle}"
 
 
@@ -31,18 +30,6 @@ def test_the_book_is_looked_at():
     assert len(book.notebooks) >= 20 and len(book.pages) >= 15
     assert sum("cards.runs(" in cell.source for _, _, cell in book.code()) >= 7
     assert len(list(book.texts())) > 500 and len(list(book.code())) > 300
-
-
-def test_the_table_names_rules_and_files_that_exist():
-    for title, files in lint.remaining().items():
-        assert title in RULES and all((lint.ROOT / file).exists() and count > 0 for file, count in files.items())
-
-
-def test_counts_may_neither_grow_nor_shrink_unnoticed():
-    found = [lint.Finding("a", "cell 1", "x"), lint.Finding("a", "cell 2", "y")]
-    assert lint.compare(found, {"a": 2}) == []
-    assert "a has 2, of which 1 are known" in lint.compare(found, {"a": 1})[0]
-    assert "--shrink" in lint.compare(found, {"a": 3})[0] and "--shrink" in lint.compare([], {"b": 1})[0]
 
 
 def test_an_exception_excuses_one_file_only():
