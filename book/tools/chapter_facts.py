@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import nbformat
 import yaml
 from exercise_list import exercises_of
+from pipeline_map import START
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS_PER_MINUTE = 200
@@ -34,8 +35,12 @@ def without_fences(text):
 
 
 def words_of(nb):
-    """How many words of prose a notebook has: without code, formulas, pictures, and hints and solutions, which are folded."""
-    text = "\n\n".join(without_fences(cell.source) for cell in nb.cells if cell.cell_type == "markdown")
+    """How many words of prose a notebook has: without code, formulas, pictures, and hints and solutions, which are folded.
+
+    The row of links to the other chapters is a picture on the page.
+    """
+    cells = [cell for cell in nb.cells if cell.cell_type == "markdown" and not cell.source.startswith(START)]
+    text = "\n\n".join(without_fences(cell.source) for cell in cells)
     text = re.sub(r"<(details|svg|style|script)\b.*?</\1>", " ", text, flags=re.DOTALL)
     text = re.sub(r"\$\$.*?\$\$|\$[^$]*\$|<[^>]+>|`[^`]*`|\]\([^)]*\)", " ", text, flags=re.DOTALL)
     return len(re.findall(r"[^\W\d_][\w'’-]*", text))

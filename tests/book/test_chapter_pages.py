@@ -44,6 +44,12 @@ def test_which_words_count():
     assert chapter_facts.words_of(new_notebook(cells=[new_markdown_cell(text)])) == 2 + 5 + 2 + 2 + 1
 
 
+def test_the_chapters_of_the_method_stay_short():
+    """What is added to chapters 0 to 9 makes room for itself."""
+    words = {path.stem: chapter_facts.words_of(read(path)) for path in NOTEBOOKS if path.stem.startswith("0")}
+    assert len(words) == 10 and 15_000 < sum(words.values()) <= 17_500, words
+
+
 def test_reading_time_grows_with_the_words():
     long = new_notebook(cells=[new_markdown_cell("# Title\n\n" + "word " * 2399)])
     assert "Reading: 12 minutes" in chapter_facts.facts(long, "a")
