@@ -90,7 +90,7 @@ def test_the_yardstick_uses_nothing_of_pmf():
 def test_the_chapters_say_what_the_yardstick_is():
     """Chapter 2 states it once, in the numbers of the configuration."""
     text = (ROOT / "notebooks" / "02_encoders.ipynb").read_text(encoding="utf-8")
-    assert f"{yardstick.BOOK.dim} numbers wide" in text and f"{yardstick.BOOK.epochs} steps on all seeds" in text
+    assert f"{yardstick.BOOK.dim} numbers wide" in text and f"{yardstick.BOOK.epochs} epochs at a" in text
     assert f"rate of {str(yardstick.BOOK.lr)[1:]}." in text
 
 
