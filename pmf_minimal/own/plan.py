@@ -40,9 +40,10 @@ class Plan:
 
     def __str__(self) -> str:
         left, right = self.entities
+        time = "Less than a minute" if self.seconds < 60 else f"About {self.seconds / 60:.0f} min"
         return (
             f"{left:,} and {right:,} entities, up to {self.candidates:,} candidate pairs. Peak memory {self.bytes / 1e9:.1f} GB, of which "
-            f"{self.more / 1e9:.1f} GB are still to come and {free_bytes() / 1e9:.1f} GB are free. About {self.seconds / 60:.1f} minutes of "
+            f"{self.more / 1e9:.1f} GB are still to come and {free_bytes() / 1e9:.1f} GB are free. {time} of "
             "one core; graphs of twice the size take a little more than twice the time and twice the memory."
         )
 
