@@ -54,8 +54,9 @@ def _sides(command):
 )
 @click.option("--start", type=click.Choice(["names", "images"]), help="Find the first matches by this alone.")
 @click.option("--many", is_flag=True, help="Several entities of LEFT may have one counterpart in RIGHT.")
+@click.option("--dask", metavar="ADDRESS", help="Address of a Dask scheduler whose workers search and compare.")
 @click.option("--plan", is_flag=True, help="Read both graphs, say what memory and time they take, and stop.")
-def align(left, right, features, precision, lenient, device, out, report, seeds, start, many, plan):
+def align(left, right, features, precision, lenient, device, out, report, seeds, start, many, dask, plan):
     """Align two graphs of your own, with known pairs or without any.
 
     LEFT and RIGHT are each one of these, in UTF-8:
@@ -93,7 +94,7 @@ def align(left, right, features, precision, lenient, device, out, report, seeds,
                 say(f"Note: {doubt}", err=True)
         return
     _check(report)
-    _run(left, right, features, precision, lenient, device, out, report, seeds, start, many)
+    _run(left, right, features, precision, lenient, device, out, report, seeds, start, many, dask)
 
 
 @click.command()
@@ -122,7 +123,7 @@ def _check(report):
             check(report)
 
 
-def _run(left, right, features, precision, lenient, device, out, report, seeds, start, many):
+def _run(left, right, features, precision, lenient, device, out, report, seeds, start, many, dask=None):
     from pmf_minimal import own
     from pmf_minimal.scale.device import pick_device
 
@@ -135,7 +136,8 @@ def _run(left, right, features, precision, lenient, device, out, report, seeds, 
     with halting(lambda: _left(stages)), claimed(out), user_errors(), stages:
         both = _read(left, right, features, lenient)
         precision = 0.9 if precision is None else precision
-        alignment = own.align(*both, seeds, start=start, precision=precision, many=many, device=device, stages=stages)
+        how = {"start": start, "precision": precision, "many": many, "device": device, "dask": dask}
+        alignment = own.align(*both, seeds, **how, stages=stages)
         for note in alignment.notes:
             say(f"Note: {note}", err=True)
         alignment.save(out)

@@ -27,6 +27,7 @@ from pmf_minimal.experiments.fingerprints import data_fingerprint, fingerprint, 
 from pmf_minimal.experiments.fingerprints import key as name_of
 from pmf_minimal.experiments.splits import shipped_split
 from pmf_minimal.graphs import GraphPair
+from pmf_minimal.scale.cluster import connected
 from pmf_minimal.scale.device import pick_device
 
 with extra("experiments"):
@@ -97,7 +98,7 @@ def run(
     with exclusive(cache / "lock", str(cache)):
         found = {name: files.read(cache / f"{name}.json") for name in names}
         missing = {name: cell for name, cell in names.items() if found[name] is None}
-        with _client(dask), joblib.parallel_config("dask") if dask else nullcontext():
+        with connected(dask), joblib.parallel_config("dask") if dask else nullcontext():
             work = joblib.Parallel(
                 n_jobs=-1 if dask else min(jobs, max(len(missing), 1)), return_as="generator_unordered"
             )
@@ -178,22 +179,6 @@ def key(cell: RunSpec, root: Path | None = None, device: str = "cpu") -> str:
     else:
         data = fingerprint(_graphs(cell, root))
     return name_of(data, cell.config.to_json(), cell.config.model, pick_device(device).type, cell.readings)
-
-
-@contextmanager
-def _client(dask: str | None):
-    """A connection to the scheduler, where one is named."""
-    if not dask:
-        yield
-        return
-    with extra("dask"):
-        from distributed import Client
-    try:
-        client = Client(dask, timeout=10)
-    except (OSError, ValueError) as error:
-        raise DataError(f"dask={dask}: no scheduler answers there ({error})") from None
-    with client:
-        yield
 
 
 def _named(name: str, cell: RunSpec, root: Path | None, device: str) -> tuple[str, dict]:

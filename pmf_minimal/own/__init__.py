@@ -20,6 +20,7 @@ from pmf_minimal.own.plan import Plan, check, predict
 from pmf_minimal.own.read import read_graph
 from pmf_minimal.own.stages import Stages
 from pmf_minimal.own.tables import Tables
+from pmf_minimal.scale.cluster import spreading
 
 __all__ = [
     "Alignment", "Plan", "Stages", "Tables", "align", "from_frames", "planned", "read_features", "read_graph", "read_pairs",
@@ -38,6 +39,7 @@ def align(
     device: str = "auto",
     progress: bool = True,
     stages: Stages | None = None,
+    dask: str | None = None,
 ) -> Alignment:
     """Align two graphs of your own.
 
@@ -51,6 +53,7 @@ def align(
         device: where features of pictures are computed, ``auto``, ``cpu`` or ``cuda``.
         progress: show what takes long.
         stages: keeps what takes long, so that the same call goes on after a halt; None keeps nothing.
+        dask: address of a Dask scheduler whose workers, which need the package, search and compare; the matches are the same.
 
     Returns:
         ``matches`` (all), ``kept`` and ``thresholds``, DataFrames; ``describe(side, uri)``; ``save(folder)``.
@@ -72,7 +75,8 @@ def align(
     stages = stages or Stages()
     stages.begin(graphs, known[usable], {"many": many, "start": start, "device": device})
     options = {"many": many, "first": start, "device": device, "progress": progress}
-    found = find(graphs, known[usable], **options, stages=stages)
+    with spreading(dask) as spread:
+        found = find(graphs, known[usable], **options, stages=stages, spread=spread)
     notes = [*notes, *remarks, *_remarks(graphs)]
     settings = {"many": many, "start": start}
     return Alignment(graphs, found, precision, [printable(note) for note in notes], settings, plan)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 from scipy.sparse import csr_array
 from tqdm import tqdm
+
+from pmf_minimal.scale.cluster import Spread
 
 #: Candidates of each entity of the smaller graph by one comparison.
 NEAREST = 20
@@ -20,13 +23,16 @@ MAX_PRODUCTS, EACH = 2e8, 6000
 CELLS = 2**24
 
 
-def nearest(left: csr_array, right: csr_array, k: int, told: str | None = None) -> tuple[np.ndarray, np.ndarray]:
+def nearest(
+    left: csr_array, right: csr_array, k: int, told: str | None = None, spread: Spread = map
+) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of the k largest positive products of each row of ``left`` with the rows of ``right``, int64 ``[P]`` each.
 
     Args:
         left, right: sparse ``[n, W]`` and ``[n', W]``.
         k: how many of each row.
         told: what the progress bar says; None shows none.
+        spread: what computes the blocks.
     """
     often = np.bincount(right.indices, minlength=left.shape[1])
     frequency = np.bincount(left.indices, minlength=left.shape[1]) * often
@@ -34,24 +40,38 @@ def nearest(left: csr_array, right: csr_array, k: int, told: str | None = None) 
     some = np.cumsum(frequency[order], dtype=float) <= max(MAX_PRODUCTS, EACH * left.shape[0])
     words = np.sort(order[some & (frequency[order] > 0)])
     left, turned, often = left[:, words], right[:, words].T.tocsr(), often[words]
-    rows, columns = [], []
     products = np.r_[0, np.cumsum(often[left.indices])][left.indptr]
     edges = np.searchsorted(products, np.arange(0, products[-1] + CELLS, CELLS), "right") - 1
-    edges = np.unique(np.r_[0, edges, left.shape[0]])
-    for start, stop in tqdm([*pairwise(edges.tolist())], told, disable=told is None, leave=False):
-        block = left[start:stop] @ turned
-        kept = []
-        for first, last in zip(block.indptr[:-1].tolist(), block.indptr[1:].tolist(), strict=True):
-            if last - first > k:
-                kept.append(first + np.argpartition(-block.data[first:last], k - 1)[:k])
-            else:
-                kept.append(np.arange(first, last))
-        row, kept = np.repeat(np.arange(start, stop), list(map(len, kept))), np.concatenate(kept)
-        if left.shape[0] > MANY:
-            row, kept = _worth(row, kept, block.data)
-        rows.append(row)
-        columns.append(block.indices[kept])
-    return np.concatenate([*rows, np.zeros(0, np.int64)]), np.concatenate([*columns, np.zeros(0, np.int64)])
+    edges = np.unique(np.r_[0, edges, left.shape[0]]).tolist()
+    search = partial(_nearest, turned, k, left.shape[0] > MANY)
+    blocks = spread(search, (left[start:stop] for start, stop in pairwise(edges)))
+    rows, columns = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for start, (row, column) in zip(
+        edges, tqdm(blocks, told, len(edges) - 1, leave=False, disable=told is None), strict=False
+    ):
+        rows.append(row + start)
+        columns.append(column)
+    return np.concatenate(rows), np.concatenate(columns)
+
+
+def _nearest(turned: csr_array, k: int, many: bool, left: csr_array) -> tuple[np.ndarray, np.ndarray]:
+    """The same for some rows.
+
+    Args:
+        turned: sparse ``[W, n']``.
+        many: those that are not worth it are left out.
+    """
+    block = left @ turned
+    kept = []
+    for first, last in pairwise(block.indptr.tolist()):
+        if last - first > k:
+            kept.append(first + np.argpartition(-block.data[first:last], k - 1)[:k])
+        else:
+            kept.append(np.arange(first, last))
+    row, place = np.repeat(np.arange(len(kept)), list(map(len, kept))), np.concatenate(kept)
+    if many:
+        row, place = _worth(row, place, block.data)
+    return row, block.indices[place]
 
 
 def _worth(row: np.ndarray, place: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from scipy.sparse import csr_array, vstack
 from pmf_minimal.own.graph import Graph
 from pmf_minimal.own.modalities import Sparse, said
 from pmf_minimal.own.words import vectors, weighted
+from pmf_minimal.scale.cluster import Spread
 
 #: Properties that are compared as numbers, the commonest of them, and matches that two of them have to go together in.
 MAX_NUMERIC, LEAST_VALUES = 50, 10
@@ -20,13 +22,17 @@ MAX_WORDS, FEWEST_WORDS, CHUNK = 10_000_000, 64, 2**14
 SECOND = 0.5
 
 
-def context(graphs: Sequence[Graph]) -> Sparse | None:
-    """By the words of names and values of those an entity is linked to, and half as much of those one link further."""
+def context(graphs: Sequence[Graph], spread: Spread = map) -> Sparse | None:
+    """By the words of names and values of those an entity is linked to, and half as much of those one link further.
+
+    Args:
+        spread: what counts the words of some entities.
+    """
     own = [said(graph) for graph in graphs]
     if not all(any(side) and len(graph.links) for side, graph in zip(own, graphs, strict=True)):
         return None
     words = vectors(*own, pieces=False)
-    return _rows([_words_around(graph, x) for graph, x in zip(graphs, words, strict=True)], graphs)
+    return _rows([_words_around(graph, x, spread) for graph, x in zip(graphs, words, strict=True)], graphs)
 
 
 def words_each(graph: Graph) -> int:
@@ -34,7 +40,7 @@ def words_each(graph: Graph) -> int:
     return max(FEWEST_WORDS, MAX_WORDS // max(len(graph), 1))
 
 
-def _words_around(graph: Graph, x: csr_array) -> csr_array:
+def _words_around(graph: Graph, x: csr_array, spread: Spread) -> csr_array:
     """Sparse float32 ``[n, W]``: what every word counts for each entity, some entities at a time; the rarest words of those with very many.
 
     Args:
@@ -42,17 +48,21 @@ def _words_around(graph: Graph, x: csr_array) -> csr_array:
     """
     x = csr_array((np.ones(len(x.data), np.float32), x.indices, x.indptr), shape=x.shape)
     often, (one, two) = np.bincount(x.indices, minlength=x.shape[1]), graph.reach
-    most, parts = words_each(graph), []
-    for start in range(0, len(graph), CHUNK):
-        some = slice(start, start + CHUNK)
-        part = (one[some] @ x).tocsr().minimum(1) + (two[some] @ x).tocsr().minimum(1) * SECOND
-        counts = np.diff(part.indptr)
-        row = np.repeat(np.arange(len(counts)), counts)
-        order = np.lexsort([often[part.indices], row])
-        kept = np.sort(order[np.arange(len(order)) - part.indptr[row] < most])
-        starts = np.r_[0, np.cumsum(np.minimum(counts, most))]
-        parts.append(csr_array((part.data[kept], part.indices[kept], starts), shape=part.shape))
-    return csr_array(vstack(parts, format="csr"))
+    some = [slice(start, start + CHUNK) for start in range(0, len(graph), CHUNK)]
+    parts = spread(partial(_around, x, often, words_each(graph)), ((one[part], two[part]) for part in some))
+    return csr_array(vstack([*parts], format="csr"))
+
+
+def _around(x: csr_array, often: np.ndarray, most: int, reach: tuple[csr_array, csr_array]) -> csr_array:
+    """Some rows of :func:`_words_around`, of whom the links are given."""
+    one, two = reach
+    part = (one @ x).tocsr().minimum(1) + (two @ x).tocsr().minimum(1) * SECOND
+    counts = np.diff(part.indptr)
+    row = np.repeat(np.arange(len(counts)), counts)
+    order = np.lexsort([often[part.indices], row])
+    kept = np.sort(order[np.arange(len(order)) - part.indptr[row] < most])
+    starts = np.r_[0, np.cumsum(np.minimum(counts, most))]
+    return csr_array((part.data[kept], part.indices[kept], starts), shape=part.shape)
 
 
 def matches_around(graphs: Sequence[Graph], left: np.ndarray, right: np.ndarray) -> Sparse | None:

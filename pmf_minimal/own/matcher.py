@@ -15,6 +15,7 @@ from pmf_minimal.own.graph import Graph
 from pmf_minimal.own.mixture import Pairs
 from pmf_minimal.own.posterior import Posterior, fit, start
 from pmf_minimal.own.stages import Arrays, Stages, pairs_fit
+from pmf_minimal.scale.cluster import Spread
 
 #: Rounds in which matches help to find others.
 ROUNDS = 3
@@ -24,6 +25,8 @@ COMPARISONS = ("names", "digits", "values", "images", "context", "structure", "k
 LEARNT = ("structure", "kind", "numbers")
 #: How probable a match must be to help.
 SURE = 0.5
+#: Pairs that are compared at a time.
+PART = 2**20
 
 
 @dataclass
@@ -52,6 +55,7 @@ def find(
     device: str = "cpu",
     progress: bool = True,
     stages: Stages | None = None,
+    spread: Spread = map,
 ) -> Found:
     """Compare, learn, match; then again with what the matches tell of their neighbours.
 
@@ -63,6 +67,7 @@ def find(
         device: where features of pictures are computed.
         progress: show what takes long.
         stages: keep what takes long, and take up what an earlier call kept.
+        spread: what searches for candidates and compares them, in parts.
 
     Raises:
         DataError: there is nothing to compare by.
@@ -71,7 +76,7 @@ def find(
     swapped = not many and len(graphs[0]) > len(graphs[1])
     if swapped:
         graphs, known = graphs[::-1], known[:, ::-1]
-    work = _Work(graphs, known, many, progress, stages)
+    work = _Work(graphs, known, many, progress, stages, spread)
     given = _given(graphs, device, progress, stages)
     begin = {name: c for name, c in given.items() if first in (None, name)}
     if not any(hasattr(c, "candidates") for c in begin.values()) and not len(known):
@@ -81,7 +86,7 @@ def find(
     believed = None
     if begin:
         believed = stages("round-0", lambda: work.first(begin), work.fits)
-    given |= {"context": around} if (around := learnt.context(graphs)) else {}
+    given |= {"context": around} if (around := learnt.context(graphs, spread)) else {}
     bar.update()
     for k in range(1, ROUNDS):
         believed = stages(f"round-{k}", partial(work.believed, given, believed, k), work.fits)
@@ -102,6 +107,7 @@ class _Work:
     many: bool
     progress: bool
     stages: Stages
+    spread: Spread
 
     def __post_init__(self):
         self.fits = pairs_fit([len(graph) for graph in self.graphs])
@@ -155,11 +161,17 @@ class _Work:
         """float32 ``[P]``: similarities, taken from the round before where matches do not change them."""
         keys, names, known = self.before
         if name in LEARNT or name not in names:
-            return comparison.similarity(row, column)
+            return self.similarity(comparison, row, column)
         place = np.minimum(np.searchsorted(keys, key), len(keys) - 1)
         out, new = known[place, names.index(name)], np.flatnonzero(keys[place] != key)
-        out[new] = comparison.similarity(row[new], column[new])
+        out[new] = self.similarity(comparison, row[new], column[new])
         return out
+
+    def similarity(self, comparison, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+        """float32 ``[P]``, some pairs at a time."""
+        parts = (slice(start, start + PART) for start in range(0, len(row), PART))
+        found = self.spread(partial(_similar, comparison), ((row[part], column[part]) for part in parts))
+        return np.concatenate([np.zeros(0, np.float32), *found])
 
     def search(self, name: str, comparison, number: int) -> Arrays:
         """The candidates of one comparison, of which the matches around alone are others in each round."""
@@ -167,7 +179,7 @@ class _Work:
             told = name if self.progress else None
             stage = f"candidates-{number}" if name == "structure" else f"candidates-of-{_hashed(name)}"
             comparison.searched = self.stages(
-                stage, lambda: _int64(comparison.candidates(candidates.NEAREST, told)), self.fits
+                stage, lambda: _int64(comparison.candidates(candidates.NEAREST, told, self.spread)), self.fits
             )
         return comparison.searched
 
@@ -176,6 +188,10 @@ def _believed(pairs: Pairs, posterior: Posterior) -> Arrays:
     """Row, column and probability of all matches that are possible, sorted as the pairs are."""
     some = posterior.pair[posterior.probability > 0]
     return pairs.row[some], pairs.column[some], posterior.probability[posterior.probability > 0]
+
+
+def _similar(comparison, pairs: Arrays) -> np.ndarray:
+    return comparison.similarity(*pairs)
 
 
 def _int64(pairs: Arrays) -> Arrays:

@@ -14,6 +14,7 @@ from pmf_minimal.own import candidates
 from pmf_minimal.own.graph import Graph
 from pmf_minimal.own.stages import Stages
 from pmf_minimal.own.words import fold, vectors
+from pmf_minimal.scale.cluster import Spread
 
 #: Entities of each graph that are compared with others of their own.
 SAMPLE = 1000
@@ -33,10 +34,10 @@ class Sparse:
         self.starts = [np.searchsorted(o, np.arange(n + 1)) for o, n in zip(owners, sizes, strict=True)]
         self.searched: tuple[np.ndarray, np.ndarray] | None = None
 
-    def candidates(self, k: int, told: str | None) -> tuple[np.ndarray, np.ndarray]:
-        """Entities of the k most similar rows of each left row; they are searched for once."""
+    def candidates(self, k: int, told: str | None, spread: Spread = map) -> tuple[np.ndarray, np.ndarray]:
+        """Entities of the k most similar rows of each left row; they are searched for once, by ``spread`` in parts."""
         if self.searched is None:
-            i, j = candidates.nearest(*self.sides, k, told)
+            i, j = candidates.nearest(*self.sides, k, told, spread)
             self.searched = self.owners[0][i], self.owners[1][j]
         return self.searched
 
@@ -149,8 +150,8 @@ class Dense:
             place[some] = np.arange(len(some))
         self.searched: tuple[np.ndarray, np.ndarray] | None = None
 
-    def candidates(self, k: int, told: str | None) -> tuple[np.ndarray, np.ndarray]:
-        """As :meth:`Sparse.candidates`."""
+    def candidates(self, k: int, told: str | None, spread: Spread = map) -> tuple[np.ndarray, np.ndarray]:
+        """As :meth:`Sparse.candidates`, in one part."""
         if self.searched is None:
             i, j = candidates.nearest_dense(*self.features, k)
             self.searched = self.rows[0][i], self.rows[1][j]

@@ -11,6 +11,7 @@ from pmf_minimal.cli.main import main
 from pmf_minimal.datasets import worlds
 from pmf_minimal.errors import DataError
 from pmf_minimal.own import candidates, estimates, learnt, matcher, mixture, plan
+from pmf_minimal.scale import cluster
 
 
 @pytest.fixture(scope="module")
@@ -91,16 +92,41 @@ def test_similarities_are_taken_from_the_round_before(world, monkeypatch):
 def test_of_many_words_around_an_entity_the_rarest(world, monkeypatch):
     graphs, _ = own._graphs([world / "left", world / "right"], "these")
     x = sparse(300, 200, 0)
-    all_words = learnt._words_around(graphs[0], x)
+    all_words = learnt._words_around(graphs[0], x, map)
     monkeypatch.setattr(learnt, "CHUNK", 64)
-    np.testing.assert_array_equal(learnt._words_around(graphs[0], x).toarray(), all_words.toarray())
+    np.testing.assert_array_equal(learnt._words_around(graphs[0], x, map).toarray(), all_words.toarray())
     monkeypatch.setattr(learnt, "MAX_WORDS", 300)
     monkeypatch.setattr(learnt, "FEWEST_WORDS", 7)
-    few, often = learnt._words_around(graphs[0], x).toarray(), (x.toarray() != 0).sum(axis=0)
+    few, often = learnt._words_around(graphs[0], x, map).toarray(), (x.toarray() != 0).sum(axis=0)
     for some, every in zip(few, all_words.toarray(), strict=True):
         assert (some > 0).sum() == min(7, (every > 0).sum())
         assert np.array_equal(some[some > 0], every[some > 0])
         assert sorted(often[some > 0]) == sorted(often[every > 0])[:7]
+
+
+def test_two_workers_of_a_cluster_find_the_same(world, tmp_path, monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(candidates, "CELLS", 2**14)
+    monkeypatch.setattr(learnt, "CHUNK", 64)
+    monkeypatch.setattr(matcher, "PART", 5000)
+    asked = [world / "left", world / "right", world / "seeds.csv"]
+    here, sent = own.align(*asked, progress=False), []
+    spread = cluster._spread
+    monkeypatch.setattr(cluster, "_spread", lambda client, *work: sent.append(work[0].func) or spread(client, *work))
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=None
+    ) as workers:
+        there = own.align(*asked, progress=False, dask=workers.scheduler_address)
+    assert {*sent} == {candidates._nearest, learnt._around, matcher._similar}
+    np.testing.assert_array_equal(here.found.pairs.similarity, there.found.pairs.similarity)
+    pd.testing.assert_frame_equal(here.matches, there.matches, check_exact=True)
+
+
+def test_a_cluster_that_does_not_answer_is_said_before_the_work(world, tmp_path):
+    words = ["align", str(world / "left"), str(world / "right"), "--out", str(tmp_path / "run"), "--dask", "nowhere"]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 2 and "dask=nowhere: no scheduler answers there" in done.output, done.output
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_interval_of_many_matches_is_that_of_their_chance():
