@@ -23,16 +23,18 @@ HEAD = """# Claims
 This page lists what the paper claims {cite:p}`huang2024pmf` and what came out here. We used graphs that anyone can have, several random seeds, and rules that stood in the experiment cards before the runs. The paper's own data sets are
 larger, and their pictures are not ours to pass on. So *contradicted* means: on these graphs, with these settings. Each chapter's page and its card say what was run.
 
-**Two rounds.** In the first round all variants of PMF had one learning rate, which suited the variants without its parts better than PMF itself. In the second round each variant has a rate of its own, chosen by the validation pairs of splits that no reported run has, and training is counted in gradient steps.
-The second round has two readings: PMF as the paper describes it, and PMF as its released code works. It is not complete yet: where a column says –, only the first round has an answer so far. The first round's words were *supported*, *partly* and *not supported*, by data set and without worlds.
-
-**The rule.** A claim is broken down into comparisons of Hits@1, or of another measure, on each data set. Each comparison is a paired t-test over the random seeds. The level is 5 % for all comparisons of a claim together (Holm's correction {cite:p}`holm1979multiple`).
-Data sets that share a graph are one *world*: the emoji, the synthetic graphs, OpenEA, DBP15K. A world is for a comparison if at least one of its data sets is and none is against it.
-*Supported*: every comparison is for the claim in every world. *Contradicted*: some are against it and none is for it. *Mixed*: anything between. The random seeds draw other splits of the same graphs, so an interval speaks of that graph and not of all graphs.
+The verdict on a claim is **bold**. The first round was an earlier test, with one learning rate for all variants. [How the verdicts are reached](#how-the-verdicts-are-reached) follows the table.
 
 | # | The paper's claim | As the paper has it | As the released code has it | First round | Where |
 |---|---|---|---|---|---|
 """
+
+ROUNDS = """**Two rounds.** In the first round all variants of PMF had one learning rate, which suited the variants without its parts better than PMF itself. In the second round each variant has a rate of its own, chosen by the validation pairs of splits that no reported run has, and training is counted in gradient steps.
+The second round has two readings: PMF as the paper describes it, and PMF as its released code works. It is not complete yet: where a column of the table says –, only the first round has an answer so far. The first round's words were *supported*, *partly* and *not supported*, by data set and without worlds.
+
+**The rule.** A claim is broken down into comparisons of Hits@1, or of another measure, on each data set. Each comparison is a paired t-test over the random seeds. The level is 5 % for all comparisons of a claim together (Holm's correction {cite:p}`holm1979multiple`).
+Data sets that share a graph are one *world*: the emoji, the synthetic graphs, OpenEA, DBP15K. A world is for a comparison if at least one of its data sets is and none is against it.
+*Supported*: every comparison is for the claim in every world. *Contradicted*: some are against it and none is for it. *Mixed*: anything between. The random seeds draw other splits of the same graphs, so an interval speaks of that graph and not of all graphs."""
 
 
 AUTHORS_CODE = """The released code was also run as it is, on OpenEA EN-FR with simulated pictures (a quarter of them missing, 30 % of the rest irrelevant), once with freezing and once without. Everything else is the same: 50 epochs, its learning rate of 0.001, its own random seed 3408, 3,000 training pairs,
@@ -74,7 +76,7 @@ def effects(number: int, tested: list) -> list[str]:
             comparison = row["comparison"].replace(" | ", ", ")  # a bar would end the cell
             words = (card["reading"], comparison, row["world"], row["datasets"], span, row["outcome"])
             lines.append("| " + " | ".join(map(str, words)) + " |")
-    head = ["", f"### Claim {number}", "", sentence(number), "", f"**The paper:** {PRINTED[number]}"]
+    head = ["", f"## Claim {number}", "", sentence(number), "", f"**The paper:** {PRINTED[number]}"]
     drawn = figure(number, tested)
     if drawn:
         head += ["", drawn]
@@ -124,7 +126,7 @@ def page() -> str:
             ", ".join([*where, *([CLOSER[number]] if number in CLOSER else [])]) or "not tested yet",
         )
         lines.append("| " + " | ".join(map(str, row)) + " |")
-    lines += ["", "## Claim by claim", "", EFFECTS]
+    lines += ["", "## How the verdicts are reached", "", ROUNDS, "", EFFECTS]
     lines += [line for number, found in tested.items() for line in effects(number, found)]
     lines += ["", "## The authors' own code", "", *authors_code()]
     lines += [

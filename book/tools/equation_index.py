@@ -143,12 +143,12 @@ def chapters_of():
     return found
 
 
-def folded(places):
-    """Folds with the code of an equation: its functions, else its classes, else what the model does with others."""
+def shown(places):
+    """The code of an equation: its functions, else its classes, else what the model does with others."""
     found = [(place, node_of(place)) for place in places]
     alone = [(place, node) for place, node in found if Path(place.path).name != "model.py"]
     functions = [(place, node) for place, node in alone if isinstance(node, ast.FunctionDef)]
-    return "\n".join(fold(place, node) for place, node in functions or alone or found)
+    return "\n".join(block(place, node) for place, node in functions or alone or found)
 
 
 def node_of(place):
@@ -158,15 +158,15 @@ def node_of(place):
     return next(node for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef))
 
 
-def fold(place, node):
-    """A fold with the lines of a function without its docstring; nothing if they are many."""
+def block(place, node):
+    """The lines of a function without its docstring; nothing if they are many."""
     lines, docstring = (ROOT / place.path).read_text(encoding="utf-8").splitlines(), node.body[0]
     kept = [k for k in range(node.lineno, node.end_lineno + 1) if not docstring.lineno <= k <= docstring.end_lineno]
     if len(kept) > LONGEST:
         return ""
     code = textwrap.dedent("\n".join(lines[k - 1] for k in kept))
     name = f"{Path(place.path).stem}.{place.name}"
-    return f"~~~{{dropdown}} The code of `{name}`\n```python\n{code}\n```\n~~~\n"
+    return f"`{name}`:\n\n```python\n{code}\n```\n"
 
 
 def page():
@@ -183,11 +183,10 @@ def page():
 
     sections = []
     for n, (formula, meaning) in EQUATIONS.items():
-        section = f"## Eq. ({n})\n\n{meaning[0].upper()}{meaning[1:]}:\n\n$$\n{formula}\n$$\n\n"
-        section += listed("Code", [link(p, f"`{Path(p.path).stem}.{p.name}`") for p in in_code[n]])
+        section = f"## Eq. ({n})\n\n{meaning[0].upper()}{meaning[1:]}:\n\n$$\n{formula}\n$$\n\n{shown(in_code[n])}\n"
+        section += listed("In the repository", [link(p, f"`{Path(p.path).stem}.{p.name}`") for p in in_code[n]])
         section += listed("Tests", [link(p, p.name.removeprefix("test_").replace("_", " ")) for p in in_tests[n]])
         section += listed("Chapters", [f"[{title}](../{path})" for path, title in in_chapters[n]])
-        section += f"\n{folded(in_code[n])}"
         sections.append(section)
     return HEAD.replace("{mutations}", f"{base}/tests/equations/test_mutations.py") + "\n".join(sections)
 
