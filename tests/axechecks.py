@@ -7,14 +7,14 @@ from pathlib import Path
 AXE = Path(importlib.util.find_spec("axe_playwright_python").submodule_search_locations[0]) / "axe.min.js"
 LEVELS = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 COLOURS = {"type": "rule", "values": ["color-contrast"]}
-BUT_COLOURS = {"runOnly": LEVELS, "rules": {"color-contrast": {"enabled": False}}}
-RUN = """axe.run(WHERE, OPTIONS).then(found => found.violations.flatMap(rule => rule.nodes.map(node =>
+RUN = """axe.run(document, OPTIONS).then(found => found.violations.flatMap(rule => rule.nodes.map(node =>
   [rule.id, node.target.flat().join(" "), node.html.slice(0, 200), node.failureSummary])))"""
 
-# Elements with text, two of each look at most: axe looks for what lies behind every one of them, which takes most of its
-# time. Alike are those of one tag and class whose ancestors up to the page have the same colours and sizes in the same
+# Marks elements with text, two of each look at most: axe looks for what lies behind every one of them, which takes most of
+# its time. Alike are those of one tag and class whose ancestors up to the page have the same colours and sizes in the same
 # order; so what is said of one is said of all. Anew in each theme and each width.
 LOOKS = """(() => {
+  document.querySelectorAll("[data-look]").forEach(e => e.removeAttribute("data-look"));
   const looks = new Map([[null, ""]]), counts = new Map(), found = [];
   const look = e => {
     if (!looks.has(e)) {
@@ -32,7 +32,8 @@ LOOKS = """(() => {
     counts.set(key, seen + 1);
     if (seen < 2) found.push(e);
   }
-  return found;
+  found.forEach(e => e.setAttribute("data-look", ""));
+  axe.configure({rules: [{id: "color-contrast", selector: "[data-look]"}]});
 })()"""
 
 # Of what has the focus: a name for it, whether it is on the screen, and how it differs from the same thing without focus.
@@ -58,13 +59,11 @@ def load_axe(browser):
     browser.evaluate(f"{AXE.read_text(encoding='utf-8')};0")
 
 
-def violations(browser, options, where="document"):
-    """Rule, path, HTML and explanation of each violation; `where` is axe's context, in JavaScript."""
-    script = RUN.replace("OPTIONS", json.dumps(options | {"resultTypes": ["violations"]})).replace("WHERE", where)
-    return browser.evaluate(script)
+def violations(browser, which=LEVELS):
+    """Rule, path, HTML and explanation of each violation of these rules."""
+    return browser.evaluate(RUN.replace("OPTIONS", json.dumps({"runOnly": which, "resultTypes": ["violations"]})))
 
 
-def pale(browser, within="*"):
-    """Violations of the rule on colours, by the elements that :data:`LOOKS` picks from those of a CSS selector."""
-    found = LOOKS.replace("WITHIN", json.dumps(within))
-    return violations(browser, {"runOnly": COLOURS}, f"{{include: {found}}}")
+def one_of_each_look(browser, within="*"):
+    """From now on the rule on colours looks at what :data:`LOOKS` picks from the elements of a CSS selector."""
+    browser.evaluate(LOOKS.replace("WITHIN", json.dumps(within)))

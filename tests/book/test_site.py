@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from bookfiles import CONFIG, REPOSITORY, ROOT, toc_files
 from build_site import MOVED, mathjax_folder
-from pagechecks import broken_links, jumps, parse, too_wide, without_alt_text
+from pagechecks import broken_links, jumps, parse, without_alt_text
 from pipeline_map import BOXES
 from recomputed import FIGURES
 
@@ -153,53 +153,6 @@ def test_mathjax_is_part_of_the_book(site):
 
 
 # --- In a real browser, without a network ---------------------------------------------------------------------------
-
-
-WIDTHS = (1440, 390, 360)
-# Of each text on the map: how high it is, and by how much it leaves its box.
-TEXTS = """[...document.querySelectorAll("figure.map a text")].map(text => {
-  const own = text.getBoundingClientRect(), box = text.closest("a").querySelector("rect").getBoundingClientRect();
-  return [own.height, Math.max(box.left - own.left, own.right - box.right, box.top - own.top, own.bottom - box.bottom)];
-})"""
-
-
-@each_page
-def test_in_a_browser_without_a_network(site, browser, page):
-    """Nothing is asked for, nothing is missing; then in windows of several widths: wide things scroll in a box of their
-    own, the page as a whole never scrolls sideways, and the map can be read on a phone.
-    """
-    events = browser.open(site / page, width=WIDTHS[0])
-    requests = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
-    assert [url for url in requests if not re.match(r"(file|data|blob):", url)] == [], "asked for from outside"
-    failed = [e["params"]["errorText"] for e in events if e["method"] == "Network.loadingFailed"]
-    assert failed == []
-    thrown = [e["params"]["exceptionDetails"] for e in events if e["method"] == "Runtime.exceptionThrown"]
-    said = [details.get("exception", {}).get("description", "") for details in thrown]
-    # Jupyter Book declares this one twice, on every page; nothing uses it here.
-    assert [text for text in said if "THEBE_JS_URL" not in text] == []
-    # The theme's word on a first visit, when no choice of light or dark is stored yet; then it follows the system's.
-    logged = [e["params"]["entry"] for e in events if e["method"] == "Log.entryAdded"]
-    logged += [
-        e["params"] | {"level": e["params"]["type"]} for e in events if e["method"] == "Runtime.consoleAPICalled"
-    ]
-    errors = [str(entry) for entry in logged if entry["level"] in ("error", "assert")]
-    assert [entry for entry in errors if "Got invalid theme mode: . Resetting to auto." not in entry] == []
-
-    broken = "[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src.slice(0, 80))"
-    assert browser.evaluate(broken) == [], "pictures that do not show"
-    formulas = browser.evaluate("document.querySelectorAll('article .math').length")
-    typeset = browser.evaluate("document.querySelectorAll('article .math mjx-container').length")
-    assert typeset >= formulas, f"{formulas} formulas, {typeset} of them set"
-    wrong = """[...document.querySelectorAll('mjx-merror, mjx-mtext[style*=red]')]
-               .map(e => e.closest('mjx-container').querySelector('mjx-assistive-mml').textContent)"""
-    assert browser.evaluate(wrong) == [], "formulas with a mistake"
-
-    on_the_map = len(BOXES) if page.removeprefix("notebooks/").removesuffix(".html") in BOXES else 0
-    for width in WIDTHS:
-        assert not too_wide(browser, width), width
-        texts = browser.evaluate(TEXTS)
-        assert len(texts) == on_the_map
-        assert all(height >= 11 and beyond <= 0 for height, beyond in texts), (width, texts)
 
 
 # What a reader sees of one figure with a slider, at each of its positions: the value beside the slider and in the text, and

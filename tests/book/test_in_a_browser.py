@@ -1,4 +1,5 @@
-"""What axe-core, the screen and the keyboard say of each page, in a real browser, in light and dark, narrow and wide.
+"""Each page in a real browser without a network, opened once: it is complete and fits the window; then what axe-core and the
+keyboard say of it, in light and dark, narrow and wide.
 
 Rules of WCAG 2.2, levels A and AA. Whatever the theme brings along, and only that, is listed in THEME.
 """
@@ -7,11 +8,19 @@ import os
 import re
 
 import pytest
-from axechecks import BUT_COLOURS, FOCUS, TAB, load_axe, pale, violations
+from axechecks import COLOURS, FOCUS, TAB, load_axe, one_of_each_look, violations
 from bookfiles import ROOT, toc_files
+from pagechecks import too_wide
+from pipeline_map import BOXES
 
 PAGES = [*toc_files(), "search", "genindex"]
 WIDE, PHONE = 1440, 390
+
+# Of each text on the map: how high it is, and by how much it leaves its box.
+TEXTS = """[...document.querySelectorAll("figure.map a text")].map(text => {
+  const own = text.getBoundingClientRect(), box = text.closest("a").querySelector("rect").getBoundingClientRect();
+  return [own.height, Math.max(box.left - own.left, own.right - box.right, box.top - own.top, own.bottom - box.bottom)];
+})"""
 
 # Where each page's pictures go, which the hosted checks keep for people to look at. Elsewhere nobody does, and none are made.
 HOSTED = bool(os.environ.get("CI"))
@@ -47,6 +56,53 @@ STOPS = """[...document.querySelectorAll("pre")].every(box =>
   (box.scrollWidth > box.clientWidth) == (box.tabIndex == 0) || box.scrollHeight > box.clientHeight)"""
 
 
+@pytest.fixture(scope="module", params=PAGES)
+def opened(request, site, browser):
+    """A page that is open, and what the browser reported meanwhile. The second of the two tests that use it spoils it."""
+    return request.param, browser.open(site / f"{request.param}.html", width=WIDE)
+
+
+def test_is_complete_and_fits_the_window(opened, browser):
+    """Nothing is asked for, nothing is missing; then in windows of several widths: wide things scroll in a box of their
+    own, the page as a whole never scrolls sideways, and the map can be read on a phone.
+    """
+    page, events = opened
+    requests = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+    assert [url for url in requests if not re.match(r"(file|data|blob):", url)] == [], "asked for from outside"
+    failed = [e["params"]["errorText"] for e in events if e["method"] == "Network.loadingFailed"]
+    assert failed == []
+    thrown = [e["params"]["exceptionDetails"] for e in events if e["method"] == "Runtime.exceptionThrown"]
+    said = [details.get("exception", {}).get("description", "") for details in thrown]
+    # Jupyter Book declares this one twice, on every page; nothing uses it here.
+    assert [text for text in said if "THEBE_JS_URL" not in text] == []
+    # The theme's word on a first visit, when no choice of light or dark is stored yet; then it follows the system's.
+    logged = [e["params"]["entry"] for e in events if e["method"] == "Log.entryAdded"]
+    logged += [
+        e["params"] | {"level": e["params"]["type"]} for e in events if e["method"] == "Runtime.consoleAPICalled"
+    ]
+    errors = [str(entry) for entry in logged if entry["level"] in ("error", "assert")]
+    assert [entry for entry in errors if "Got invalid theme mode: . Resetting to auto." not in entry] == []
+
+    broken = "[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src.slice(0, 80))"
+    assert browser.evaluate(broken) == [], "pictures that do not show"
+    formulas = browser.evaluate("document.querySelectorAll('article .math').length")
+    typeset = browser.evaluate("document.querySelectorAll('article .math mjx-container').length")
+    assert typeset >= formulas, f"{formulas} formulas, {typeset} of them set"
+    wrong = """[...document.querySelectorAll('mjx-merror, mjx-mtext[style*=red]')]
+               .map(e => e.closest('mjx-container').querySelector('mjx-assistive-mml').textContent)"""
+    assert browser.evaluate(wrong) == [], "formulas with a mistake"
+
+    on_the_map = len(BOXES) if page.removeprefix("notebooks/") in BOXES else 0
+    for width in (WIDE, PHONE, 360):
+        assert not too_wide(browser, width), width
+        texts = browser.evaluate(TEXTS)
+        assert len(texts) == on_the_map
+        assert all(height >= 11 and beyond <= 0 for height, beyond in texts), (width, texts)
+
+
+# --- Axe -----------------------------------------------------------------------------------------------------------
+
+
 def prepare(browser):
     load_axe(browser)
     browser.evaluate(THIN_OUT)
@@ -58,13 +114,16 @@ def inspect(browser):
     """
     prepare(browser)
     browser.wait_for(STOPS)
-    light = violations(browser, BUT_COLOURS) + pale(browser)
+    one_of_each_look(browser)
+    light = violations(browser)
     browser.evaluate("document.documentElement.dataset.theme = 'dark'")
-    dark = pale(browser)
+    one_of_each_look(browser)
+    dark = violations(browser, COLOURS)
     browser.evaluate("document.documentElement.dataset.theme = 'light'")
     browser.resize(PHONE)
     browser.wait_for(STOPS)
-    phone = violations(browser, BUT_COLOURS) + pale(browser, ":not(article *)")
+    one_of_each_look(browser, ":not(article *)")
+    phone = violations(browser)
     found = {"light": light, "dark": dark, "phone": phone}
     return [[where, *hit] for where, hits in found.items() for hit in hits]
 
@@ -85,10 +144,10 @@ def pictures(browser, page):
         browser.screenshot(PICTURES / f"{page.replace('/', '-')}-{width}.webp", TALL)
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_axe_finds_nothing(site, browser, page):
-    browser.open(site / f"{page}.html", width=WIDE)
+def test_axe_finds_nothing(opened, browser):
+    page, _ = opened
     browser.evaluate(STILL)
+    browser.resize(WIDE)
     if HOSTED:
         pictures(browser, page)
     found = inspect(browser)
