@@ -50,13 +50,18 @@ SLOW = (
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: not in `make quick-test`; the list is in tests/conftest.py")
+    # Of several workers each has one thread, since threads that share the cores wait for each other. Kernels have as many as
+    # those had that made the stored outputs.
+    threads = {name: number for name, number in os.environ.items() if name == "OMP_NUM_THREADS"}
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        os.environ["OMP_NUM_THREADS"] = "1"
     # Where the tests themselves run, not in the process that hands them out.
     if config.getoption("nbval_kernel_name", None) == "warm" and not config.getoption("numprocesses", None):
         stack = ExitStack()
         config.add_cleanup(stack.close)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         os.environ["JUPYTER_PATH"] = str(folder)
-        stack.enter_context(warm(folder, "warm"))
+        stack.enter_context(warm(folder, "warm", environment=threads))
 
 
 def pytest_collection_modifyitems(items):

@@ -25,6 +25,7 @@ SLOW = (
     "scipy.stats",
     "matplotlib.pyplot",
     "IPython.display",
+    "jsonschema",  # a second and a half where a grammar for addresses is installed too, as it is with Jupyter
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
 )

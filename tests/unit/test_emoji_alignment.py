@@ -6,6 +6,7 @@ import sys
 from functools import cache
 
 import pytest
+import torch
 
 from pmf_minimal.config import PRESETS
 from pmf_minimal.datasets import load
@@ -38,7 +39,15 @@ def test_together_they_beat_the_best_single_one(seed):
     assert joint > best + 0.1
 
 
-def test_one_seed_one_result():
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_one_seed_one_result(two_threads):
     """At a size at which PyTorch uses several threads."""
     config = PRESETS["quick"].replace(epochs=6, scoring_start=2)
     first, second = (fit(load("emoji/fr_en"), config, device="cpu", progress=False) for _ in range(2))

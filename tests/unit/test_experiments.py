@@ -150,8 +150,9 @@ def test_processes_and_dask_give_the_same(grid, tmp_path):
 
 def test_killed_and_taken_up_again(tmp_path):
     (tmp_path / "card.yaml").write_text(yaml.safe_dump(CARD))
-    command = [sys.executable, "-m", "pmf_minimal", "experiment", str(tmp_path / "card.yaml"), "--jobs", "1"]
-    command += ["--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "out")]
+    words = ["experiment", str(tmp_path / "card.yaml"), "--jobs", "1"]
+    words += ["--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "pmf_minimal", *words]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while len(list((tmp_path / "cache").glob("*.json"))) < 2 and process.poll() is None:
         time.sleep(0.05)
@@ -159,9 +160,9 @@ def test_killed_and_taken_up_again(tmp_path):
     process.wait()
     done = {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").glob("*.json")}
     assert 2 <= len(done) < 10 and not (tmp_path / "out").exists()
-    end = subprocess.run(command, capture_output=True, text=True)
-    assert end.returncode == 0, end.stderr
-    assert "claim 2: a helps" in end.stdout
+    end = CliRunner().invoke(main, words)
+    assert end.exit_code == 0, end.output
+    assert "claim 2: a helps" in end.output
     assert all(file.stat().st_mtime_ns == at for file, at in done.items())
     assert len(pd.read_csv(tmp_path / "out" / "card.csv")) == 10
 

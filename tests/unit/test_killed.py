@@ -57,9 +57,8 @@ def start(monkeypatch):
 def whole(tmp_path_factory):
     """The folder of a run that nobody interrupted."""
     folder = tmp_path_factory.mktemp("whole")
-    command = [sys.executable, "-m", "pmf_minimal", *arguments(folder)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    done = CliRunner().invoke(main, arguments(folder))
+    assert done.exit_code == 0, done.output
     return folder / "run"
 
 
@@ -116,7 +115,7 @@ def test_a_run_that_is_asked_to_end_keeps_its_state(tmp_path, whole, number, cod
     assert {path.name for path in folder.iterdir()} == {"state"}
     assert {path.suffix for path in (folder / "state").iterdir()} == {".json", ".safetensors"}
     if number == signal.SIGTERM:  # once is enough
-        assert subprocess.run(words, capture_output=True).returncode == 0
+        assert CliRunner().invoke(main, arguments(folder)).exit_code == 0
         same_files(folder / "run", whole)
 
 
