@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
 from pathlib import Path
 
@@ -207,5 +208,5 @@ def _tell(alignment, out):
     if known < 30:
         say("Fewer than 30 known pairs: the estimate rests on the graphs alone; known pairs would make it surer.")
     say(f"\nWritten to {out}")
-    if not (out / "matches.nt").exists():
+    if not os.path.exists(out / "matches.nt"):
         say("No matches.nt: not all ids are absolute IRIs, as RDF needs them.")

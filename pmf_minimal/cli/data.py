@@ -87,7 +87,7 @@ def list_(root):
             place = "unknown: no --root, no PMF_DATA"
         else:
             folder = Path(root) / source.folder
-            place = f"here: {folder}" if folder.is_dir() else f"not here: {folder}"
+            place = f"here: {folder}" if os.path.isdir(folder) else f"not here: {folder}"
         say(f"{name:<16}{source.table or '':<24}{place}")
     say()
     for family, about in ABOUT.items():
@@ -105,7 +105,7 @@ def check(folder):
     """
     from pmf_minimal.datasets import catalogue
 
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise InputError(f"{folder}: no such folder; name the one that holds DBP15K, OpenEA, FBDB15K, FBYG15K and pkls")
     good = True
     for name in catalogue.benchmarks():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -120,7 +121,7 @@ def _results(name: str, card: dict, table, compare: bool) -> int:
             *(c for c in table if c.startswith(f"{measure}, ") and c.split(", ")[1] in card.get("readings", {})),
         ]
         say(table.groupby(["dataset", "variant"], sort=False)[shown].mean().round(3).T.to_string())
-    if not compare or not (book.CARDS / f"{name}.csv").exists():
+    if not compare or not os.path.exists(book.CARDS / f"{name}.csv"):
         return 0
     odd = book.disagreements(table, book.runs(name), measure)
     say(f"  {len(odd)} of {len(book.summary(table, measure))} cells differ from what is stored")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,6 +31,6 @@ def state_kept(checkpoint: Path | None) -> str:
     """What is left of a training."""
     if checkpoint is None:
         return "nothing is kept of this run; with --checkpoint FOLDER the same command would go on where it was."
-    if (checkpoint / "state.json").exists():
+    if os.path.exists(checkpoint / "state.json"):
         return f"the state of the run is in {checkpoint}; give the same command to go on from there."
     return f"the run had no state yet that {checkpoint} could hold; give the same command to start anew."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,7 @@ def parts(name: str, root: Path) -> list[Part]:
         tuple(f"{source.folder}/{file}_{side}" for side in (1, 2)) for file in ("ent_ids", "triples", "training_attrs")
     ]
     pairs = [f"{source.folder}/{file}" for file in ("ill_ent_ids", "ref_ent_ids")]
-    pairs = pairs[1] if (root / pairs[1]).exists() and not (root / pairs[0]).exists() else pairs[0]
+    pairs = pairs[1] if os.path.exists(root / pairs[1]) and not os.path.exists(root / pairs[0]) else pairs[0]
     listed = [
         ("entities", sides[0], _WHOLE[family]),
         ("triples", sides[1], _WHOLE[family]),
@@ -85,7 +86,10 @@ def parts(name: str, root: Path) -> list[Part]:
         listed.append(("word vectors", (WORD_VECTORS,), "https://nlp.stanford.edu/projects/glove"))
     return [
         Part(
-            what, files, tuple(file for file in files if not any(path.is_file() for path in root.glob(file))), published
+            what,
+            files,
+            tuple(file for file in files if not any(os.path.isfile(path) for path in root.glob(file))),
+            published,
         )
         for what, files, published in listed
     ]
@@ -115,7 +119,7 @@ def compare(name: str, root: Path) -> list[Count]:
     data = read_parts(folder)
     images = find_images(source, root)
     pictured = set(image_features(images, data)) if images else None
-    if source.names and (root / source.names).exists():
+    if source.names and os.path.exists(root / source.names):
         text.read_names(root / source.names)
     return [
         Count(row["kg"], what, found, int(row[what]), note)

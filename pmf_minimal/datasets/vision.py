@@ -7,6 +7,7 @@ sets, ResNet-152, VGG-16 and CLIP, come with ``timm`` and ``open_clip``, which f
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -96,7 +97,7 @@ def read_picture(path: Path) -> Image.Image:
     Raises:
         DataError: the file is missing, damaged, too large or no image of the kinds in ``FORMATS``.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise DataError(f"{path}: no such image file; check the path")
     try:
         with warnings.catch_warnings():

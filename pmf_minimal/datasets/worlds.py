@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pmf_minimal.datasets.folders import new_folder, write_each
+from pmf_minimal.datasets.folders import claimed, new_folder, write_each
 from pmf_minimal.datasets.synthetic import RELATIONS, facts, shared_things
 from pmf_minimal.errors import DataError
 
@@ -68,11 +68,16 @@ def write(folder: str | Path, n: int, *, known: int = 0, seed: int = 0) -> None:
     shared = shared_things(n, DEGREE, SURVIVES, DANGLING)
     if not 0 <= known <= shared:
         raise DataError(f"{known} known pairs of {shared}: give a number from 0 to {shared}")
+    with claimed(Path(folder)):
+        _write(Path(folder), n, shared, known, seed)
+
+
+def _write(folder: Path, n: int, shared: int, known: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     things = _things(rng, 2 * n - shared)
     alone = np.split(np.arange(shared, 2 * n - shared), 2)
     sides = [rng.permutation(np.append(np.arange(shared), part)) for part in alone]  # number -> thing
-    with new_folder(Path(folder)) as part:
+    with new_folder(folder) as part:
         ids = []
         for word, k in (("left", 0), ("right", 1)):
             (part / word).mkdir()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from pathlib import Path
 
@@ -19,7 +20,7 @@ def read(file: Path) -> dict | None:
     Returns:
         What :func:`runner.run_cell` gave.
     """
-    if not file.exists():
+    if not os.path.exists(file):
         return None
     try:
         with open_regular(file, fix="name another --cache") as (opened, size):
@@ -37,7 +38,8 @@ def read(file: Path) -> dict | None:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float | None) and not isinstance(value, bool)
+    whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63  # what a table can hold
+    return whole or isinstance(value, float | None)
 
 
 def _is_epoch(row: object) -> bool:

@@ -7,6 +7,7 @@ the table of the runs beside it, ``NAME.csv``. This module reads cards and makes
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def read(card: str | Path) -> dict:
             none, or a rule speaks of something that no run has. The message names the file and the place.
     """
     path = Path(card) if str(card).endswith((".yaml", ".yml")) else CARDS / f"{card}.yaml"
-    if not path.exists():
+    if not os.path.exists(path):
         raise DataError(f"{card}: no such card; the book has {', '.join(names())}")
     content = read_file(path)
     try:

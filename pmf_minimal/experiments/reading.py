@@ -6,6 +6,7 @@ There are no aliases, which can stand for more than fits into memory, no tags, n
 
 from __future__ import annotations
 
+import os
 import re
 import textwrap
 from pathlib import Path
@@ -170,7 +171,7 @@ def read_file(path: Path) -> dict:
         DataError: it cannot be read, is no plain YAML, or has another form; the message names the file and the place.
     """
     try:
-        if not path.is_file() or path.stat().st_size > LARGEST:
+        if not os.path.isfile(path) or path.stat().st_size > LARGEST:
             raise DataError(f"{path}: a card is a file of at most {LARGEST:,} bytes")
         text = path.read_text(encoding="utf-8")
         _check_events(text)

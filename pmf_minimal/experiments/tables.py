@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -113,7 +114,7 @@ def write_tuning(card: str, table: pd.DataFrame) -> None:
     file = tuning.file_of(CARDS / f"{card}.yaml")
     columns = ["dataset", "variant", "config.lr", "seed", "valid MRR", "best epoch", "seconds", "machine", "versions"]
     table = _four_digits(table.reindex(columns=columns))
-    if file.exists():
+    if os.path.exists(file):
         old = pd.read_csv(file)
         table = pd.concat(
             [old[~old["dataset"].map(tuning.family).isin(set(table["dataset"].map(tuning.family)))], table]
@@ -153,9 +154,9 @@ def check_store(card: str, datasets: set[str] | None) -> None:
     Raises:
         DataError: there is no such card in the book, or its stored runs have data sets that are not among these.
     """
-    if not (CARDS / f"{card}.yaml").exists():
+    if not os.path.exists(CARDS / f"{card}.yaml"):
         raise DataError(f"{card}: only the runs of the book's own cards can be stored; leave out --store")
-    if datasets is not None and (CARDS / f"{card}.csv").exists():
+    if datasets is not None and os.path.exists(CARDS / f"{card}.csv"):
         lost = set(runs(card)["dataset"]) - datasets
         if lost:
             raise DataError(

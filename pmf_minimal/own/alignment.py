@@ -41,7 +41,7 @@ def read_settings(folder: Path) -> tuple[pd.DataFrame | None, dict]:
         if settings["start"] not in (None, "names", "images") or not isinstance(settings["many"], bool):
             raise ValueError
         check_precision(settings["precision"])
-    except (KeyError, TypeError, ValueError, DataError):
+    except (KeyError, TypeError, ValueError, OverflowError, DataError):
         raise DamagedFile(f"{folder / 'run.json'}: not what align writes; give the folder of an align") from None
     return (known if len(known) else None), settings
 

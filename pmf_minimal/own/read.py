@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pmf_minimal.errors import MissingFile
@@ -16,9 +17,9 @@ def read_graph(path: str | Path, lenient: bool = False) -> Tables:
     ``lenient`` does.
     """
     path = Path(path)
-    if path.is_dir():
+    if os.path.isdir(path):
         return read_folder(path)
-    if not path.exists():
+    if not os.path.exists(path):
         raise MissingFile(f"{path}: this file or folder does not exist; check the path")
     if path.suffix.lower() in records.ENDINGS:
         return records.read(path)

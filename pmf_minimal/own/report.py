@@ -53,24 +53,38 @@ def check(path: Path) -> None:
     """Tell before the work, not after it, that no report could be written there.
 
     Raises:
-        NotWritable: the name does not end in .html, so that it may be a file of data, or its folder does not exist.
+        NotWritable: the name does not end in .html, so that it may be a file of data, its folder does not exist or may not be
+            written to, or a file of somebody else is there.
     """
-    if path.suffix.lower() not in ENDINGS or "\0" in str(path) or path.is_dir():
+    if path.suffix.lower() not in ENDINGS or "\0" in str(path) or os.path.isdir(path):
         raise NotWritable(f"{path}: no name for a report; give one that ends in .html")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise NotWritable(f"{path}: the folder {path.parent} does not exist; make it first")
+    for place in (path, _part(path)):
+        if os.path.lexists(place) and not _is_ours(place):
+            raise NotWritable(f"{place}: is there already, and is no report of an alignment; name another file")
     try:
-        there = os.path.lexists(path)
-        ours = (
-            there
-            and not path.is_symlink()
-            and path.is_file()
-            and MARK in path.read_bytes()[:4000].decode("utf-8", "replace")
-        )
+        _part(path).open("wb").close()
+        _part(path).unlink()
+    except OSError as error:  # no right to write there, or a name that is too long
+        raise NotWritable(f"{path}: cannot be written ({error.strerror}); name another place") from None
+
+
+def _part(path: Path) -> Path:
+    """Where the page is written before it takes its name."""
+    return path.with_name(path.name + ".part")
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file is a page of ours; one that is empty is what a process left that was killed before it wrote."""
+    if os.path.islink(path) or not os.path.isfile(path):
+        return False
+    try:
+        with path.open("rb") as file:
+            start = file.read(4000)
     except OSError:
-        ours = False
-    if there and not ours:
-        raise NotWritable(f"{path}: is there already, and is no report of an alignment; name another file")
+        return False
+    return not start or MARK.encode() in start
 
 
 @dataclass
@@ -102,7 +116,7 @@ def write(alignment: Alignment, path: str | Path, subject: Subject) -> None:
     path = Path(path)
     check(path)
     text = page(alignment, subject)
-    part = path.with_name(path.name + ".part")
+    part = _part(path)
     try:
         part.write_bytes(text.encode())
         move_into_place(part, path)

@@ -50,7 +50,7 @@ class Stages:
         """Take the folder of this alignment; nothing is written yet."""
         if self.parent is not None:
             self.folder = self.parent / f"align-{identity(graphs, known, settings)[:32]}.state"
-            if self.folder.is_symlink():  # who knows where to
+            if os.path.islink(self.folder):  # who knows where to
                 self.folder = None
 
     def __call__(self, name: str, compute: Callable[[], Arrays], fits: Callable[..., bool]) -> Arrays:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,7 +78,7 @@ def read_folder(folder: Path) -> Tables:
     """
     tables, read = {}, {}
     for stem, columns in _COLUMNS.items():
-        files = [f for f in (folder / f"{stem}.csv", folder / f"{stem}.tsv") if f.exists()]
+        files = [f for f in (folder / f"{stem}.csv", folder / f"{stem}.tsv") if os.path.exists(f)]
         if len(files) > 1:
             raise DataError(f"{files[0]}: {files[1].name} is there too; keep one of the two")
         if files:

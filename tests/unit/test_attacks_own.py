@@ -11,7 +11,8 @@ from click.testing import CliRunner
 
 from pmf_minimal import errors, own
 from pmf_minimal.cli.main import main
-from pmf_minimal.own import graph, learnt, rdf
+from pmf_minimal.datasets import worlds
+from pmf_minimal.own import graph, learnt, rdf, report
 from pmf_minimal.own.clean import MAX_ID, clean
 from pmf_minimal.own.modalities import Dense
 from pmf_minimal.own.tables import Tables
@@ -68,7 +69,7 @@ GOOD = {"format": 1, "precision": 0.9, "start": None, "many": False, "known": [[
     [
         {"precision": float("nan")}, {"precision": 7}, {"precision": None}, {"precision": "x"}, {"start": "evil"}, {"start": ["names"]},
         {"start": {}}, {"many": "no"}, {"many": 1}, {"many": None}, {"known": 7}, {"known": [["l0"]]}, {"known": ["ab"]}, {"known": None},
-        {"known": [["l0", ["r0"]]]}, {"known": [[None, "r0"]]},
+        {"known": [["l0", ["r0"]]]}, {"known": [[None, "r0"]]}, {"precision": 10**400},
     ],
 )  # fmt: skip
 def test_a_run_folder_that_was_changed(sides, tmp_path, change):
@@ -116,6 +117,58 @@ def test_a_report_takes_no_file_of_others(sides, tmp_path):
     for k in range(2):  # one's own may be written anew
         code, said = command("align", *sides, "--out", tmp_path / f"run{k}", "--report", tmp_path / "report.html")
         assert code == 0 and "Open" in said, said
+
+
+@pytest.mark.parametrize("left_over", ["a pipe", "a link", "a page of somebody's"])
+def test_a_report_in_the_making_takes_no_file_of_others(sides, tmp_path, left_over):
+    part, own_file = tmp_path / "report.html.part", tmp_path / "own.txt"
+    own_file.write_text("precious")
+    if left_over == "a pipe":  # to write into one waits for somebody who reads
+        os.mkfifo(part)
+    elif left_over == "a link":
+        part.symlink_to(own_file)
+    else:
+        own_file.rename(own_file := part)
+    last = refused("align", *sides, "--out", tmp_path / "run", "--report", tmp_path / "report.html")
+    assert "report.html.part: is there already" in last and own_file.read_text() == "precious"
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_a_killed_process_left_of_a_report_is_written_over(tmp_path):
+    page = tmp_path / "report.html"
+    for start in (b"", f"<html>{report.MARK} and no end".encode()):
+        page.with_name("report.html.part").write_bytes(start)
+        report.check(page)
+
+
+LONG = "x" * 300  # longer than a file system takes
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["align", LONG, "r.csv"], ["align", f"{LONG}.csv", "r.csv"], ["align", "l.csv", f"{LONG}.nt"],
+        ["align", "l.csv", "r.csv", "--report", f"{LONG}.html"], ["align", "l.csv", "r.csv", "--seeds", f"{LONG}.csv"],
+        ["align", "l.csv", "r.csv", "--features", "f", f"{LONG}.npz", f"{LONG}.npz"], ["predict", LONG, "l.csv", "r.csv"],
+        ["data", "check", LONG], ["data", "make", LONG, "--entities", "20"], ["experiment", f"{LONG}.yaml"],
+        ["data", "unpack", f"{LONG}.zip", "new"], ["data", "unpack", "l.csv", LONG],
+    ],
+)  # fmt: skip
+def test_names_that_no_file_can_have(sides, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    refused(*words)
+    assert {path.name for path in tmp_path.iterdir()} - {"run.lock", "runs"} == {"l.csv", "r.csv"}
+
+
+@pytest.mark.parametrize("place", ["l.csv", "pipe", "link", "full"])
+def test_a_world_is_refused_before_it_is_made(sides, tmp_path, monkeypatch, place):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "full").mkdir()
+    monkeypatch.setattr(worlds, "_things", lambda *_: pytest.fail("made"))
+    before = {*tmp_path.iterdir()}
+    assert "is there already" in refused("data", "make", tmp_path / place, "--entities", 20)
+    assert {*tmp_path.iterdir()} == before
 
 
 def test_special_files_as_graphs_and_seeds(sides, tmp_path):
