@@ -23,14 +23,14 @@ HEAD = """# Claims
 This page lists what the paper claims {cite:p}`huang2024pmf` and what came out here. We used graphs that anyone can have, several random seeds, and rules that stood in the experiment cards before the runs. The paper's own data sets are
 larger, and their pictures are not ours to pass on. So *contradicted* means: on these graphs, with these settings. Each chapter's page and its card say what was run.
 
-The verdict on a claim is **bold**. The first round was an earlier test, with one learning rate for all variants. [How the verdicts are reached](#how-the-verdicts-are-reached) follows the table.
+The verdict on a claim is **bold**, and – says that a reading has not been tried. The first round was an earlier test, with one learning rate for all variants. [How the verdicts are reached](#how-the-verdicts-are-reached) follows the table.
 
 | # | The paper's claim | As the paper has it | As the released code has it | First round | Where |
 |---|---|---|---|---|---|
 """
 
 ROUNDS = """**Two rounds.** In the first round all variants of PMF had one learning rate, which suited the variants without its parts better than PMF itself. In the second round each variant has a rate of its own, chosen by the validation pairs of splits that no reported run has, and training is counted in gradient steps.
-The second round has two readings: PMF as the paper describes it, and PMF as its released code works. It is not complete yet: where a column of the table says –, only the first round has an answer so far. The first round's words were *supported*, *partly* and *not supported*, by data set and without worlds.
+The second round has two readings: PMF as the paper describes it, and PMF as its released code works. It is not complete yet: where both columns of the table say –, only the first round has an answer so far. The first round's words were *supported*, *partly* and *not supported*, by data set and without worlds.
 
 **The rule.** A claim is broken down into comparisons of Hits@1, or of another measure, on each data set. Each comparison is a paired t-test over the random seeds. The level is 5 % for all comparisons of a claim together (Holm's correction {cite:p}`holm1979multiple`).
 Data sets that share a graph are one *world*: the emoji, the synthetic graphs, OpenEA, DBP15K. A world is for a comparison if at least one of its data sets is and none is against it.
