@@ -18,13 +18,13 @@ from pmf_minimal.datasets import folders
 
 ARGUMENTS = ["train", "emoji/fr_en", "--preset", "paper"]
 SETTINGS = {
-    "epochs": 40,
+    "epochs": 24,
     "batch_size": 1000,  # a part of the entities in each step
     "dim": 16,
     "scoring_start": 3,
     "scoring_end": 20,
     "evaluate_every": 1,
-    "iterative_epochs": 20,
+    "iterative_epochs": 10,
     "probation": 2,
 }
 # So many epochs further on it is killed; half of the times while a state is being written, if that can be seen.
