@@ -120,14 +120,14 @@ def load(
         emoji.verify(folder)
     images = Path(images) if images else find_images(source, root)
     names = root / source.names if source.names else None
-    if vectors and not (names and names.exists()):
+    if vectors and not (names and os.path.exists(names)):
         raise MissingFile(f"{name}: word vectors need a file of names, {names or 'which this data set does not have'}")
     graphs = read_folder(folder, name, source.seed_share, images, words)
     if name.startswith("emoji/"):
         graphs.outside = {"image": torch.from_numpy(unit(emoji.logos().features.astype(np.float32)))}
     if source.images and not images:
         graphs.notes.append(f"no images: there is no file {root / source.images}")
-    if names and names.exists():
+    if names and os.path.exists(names):
         _add_text(graphs, names, vectors and Path(vectors))
     elif names:
         graphs.notes.append(f"no names, hence no letters of names (char): there is no file {names}")
@@ -142,7 +142,7 @@ def find(name: str, root: str | Path | None = None) -> tuple[Path, Path]:
     if root is None:
         raise DataError(f"{name}: say where the benchmark folders lie, with --root FOLDER or the variable PMF_DATA")
     folder = Path(root) / DATASETS[name].folder
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise MissingFile(f"{folder}: no such folder; {name} is expected there, below the folder given as root")
     return folder, Path(root)
 
@@ -171,7 +171,7 @@ def read_folder(folder: Path, name: str, seed_share: float, images: Path | None 
         words=words,
     )
     if not parts.has_attributes:
-        missing = next(f for side in (1, 2) if not (f := folder / f"training_attrs_{side}").exists())
+        missing = next(f for side in (1, 2) if not os.path.exists(f := folder / f"training_attrs_{side}"))
         graphs.notes.append(f"no attributes: there is no file {missing}, and both graphs need theirs")
     return graphs
 

@@ -38,7 +38,8 @@ def new_folder(folder: Path) -> Iterator[Path]:
         yield part
         publish(part, folder)
     except OSError as error:
-        (part / MARK).unlink(missing_ok=True)  # nothing sweeps away what is named here
+        with suppress(OSError):  # such as a disk that has become read-only
+            (part / MARK).unlink(missing_ok=True)  # nothing sweeps away what is named here
         reason = error.strerror or error
         raise NotWritable(f"{folder}: cannot be written ({reason}); what there is lies in {part}") from None
     except Exception as error:
@@ -108,10 +109,10 @@ def check_new(folder: Path) -> None:
 
 def sweep(parent: Path) -> None:
     """Remove the unfinished folders in ``parent`` whose process, on this machine, no longer lives."""
-    for part in parent.glob("*.????????.part") if parent.is_dir() else ():
+    for part in parent.glob("*.????????.part") if os.path.isdir(parent) else ():
         with suppress(OSError, ValueError):
             mark = part / MARK
-            if part.is_symlink() or mark.is_symlink() or not mark.is_file() or mark.stat().st_size > 1000:
+            if os.path.islink(part) or os.path.islink(mark) or not os.path.isfile(mark) or mark.stat().st_size > 1000:
                 continue
             process, machine = mark.read_text("utf-8").split(" ", 1)
             if machine == socket.gethostname() and not _alive(int(process)):
@@ -167,7 +168,7 @@ def _is_lock(path: Path) -> bool:
     """Whether a file is a lock, and not somebody's own: process, machine, and when the process began. One that is not there is none."""
     if not os.path.lexists(path):
         return True
-    if path.is_symlink() or not path.is_file() or path.stat().st_size > 1000:
+    if os.path.islink(path) or not os.path.isfile(path) or path.stat().st_size > 1000:
         return False
     with suppress(FileNotFoundError):  # released meanwhile
         return re.fullmatch(rb"(\d+\n[^\n]+\n(\d+\n)?)?", path.read_bytes()) is not None

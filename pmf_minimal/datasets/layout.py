@@ -24,6 +24,7 @@ is an error, for attributes are told by URI and the field's readers, too, count 
 
 from __future__ import annotations
 
+import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,16 +75,16 @@ def read_parts(folder: Path) -> Parts:
         ends = positions(triples[side][:, [0, 2]], ids[side], files[1][side])
         triples[side] = np.stack([ends[:, 0], kinds, ends[:, 1]], axis=1)
 
-    path = next((p for p in (folder / "ill_ent_ids", folder / "ref_ent_ids") if p.exists()), None)
+    path = next((p for p in (folder / "ill_ent_ids", folder / "ref_ent_ids") if os.path.exists(p)), None)
     if path is None:
         raise MissingFile(f"{folder / 'ill_ent_ids'}: this file is missing, and so is ref_ent_ids; get one of them")
     listed = lines.numbers(lines.content(path), path, 2)
     pairs = np.stack([positions(listed[:, side], ids[side], path) for side in (0, 1)], axis=1)
 
     names = folder / "rel_ids"
-    named = lines.relation_names(lines.content(names), names) if names.exists() else {}
+    named = lines.relation_names(lines.content(names), names) if os.path.exists(names) else {}
     attributes = [np.empty((0, 2), dtype=np.int64)] * 2
-    if present := all(path.exists() for path in files[2]):
+    if present := all(os.path.exists(path) for path in files[2]):
         attributes = _attributes(files[2], uris)
     return Parts(
         *(Side(u, t, a, i) for u, t, a, i in zip(uris, triples, attributes, ids, strict=True)),

@@ -64,6 +64,6 @@ def machine(device: str = "cpu") -> str:
         return torch.cuda.get_device_name()
     # No library that is kept knows the model's name: psutil does not, and two packages install a module `cpuinfo`.
     info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8", errors="replace").splitlines() if info.exists() else []
+    lines = info.read_text(encoding="utf-8", errors="replace").splitlines() if os.path.exists(info) else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return f"{(names or [platform.processor() or platform.machine()])[0]}, {os.cpu_count()} cores"

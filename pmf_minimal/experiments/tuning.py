@@ -7,6 +7,7 @@ rate with the highest mean validation MRR. While that is the smallest or the lar
 
 from __future__ import annotations
 
+import os
 from math import prod
 from pathlib import Path
 
@@ -92,7 +93,7 @@ def file_of(card: Path) -> Path:
 def rates(card: Path) -> dict[tuple[str, str], float]:
     """(variant, family) -> chosen rate, from the runs stored beside a card; empty where there are none."""
     file = file_of(card)
-    return chosen(pd.read_csv(file))["lr"].astype(float).to_dict() if file.exists() else {}
+    return chosen(pd.read_csv(file))["lr"].astype(float).to_dict() if os.path.exists(file) else {}
 
 
 def number_of_runs(card: dict) -> int:

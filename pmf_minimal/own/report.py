@@ -16,6 +16,7 @@ import os
 import string
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -121,7 +122,8 @@ def write(alignment: Alignment, path: str | Path, subject: Subject) -> None:
         part.write_bytes(text.encode())
         move_into_place(part, path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # a disk that takes nothing more may not let go of anything either
+            part.unlink(missing_ok=True)
         raise NotWritable(f"{path}: cannot be written ({error.strerror or error}); name another place") from None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -89,7 +90,7 @@ class Keeper:
             OtherRun: the state is of other settings, data, code, libraries or another version.
             DamagedFile: it is damaged.
         """
-        if not self.path.exists():
+        if not os.path.exists(self.path):
             return None
         state = read_json(self.path)
         check_format(state, self.path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import os
 import sys
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -68,7 +69,7 @@ def imported_files(*modules: str) -> list[Path]:
         if name.split(".")[0] != PACKAGE.name:
             continue
         base = PACKAGE.parent / name.replace(".", "/")
-        file = next((f for f in (base.with_suffix(".py"), base / "__init__.py") if f.is_file()), None)
+        file = next((f for f in (base.with_suffix(".py"), base / "__init__.py") if os.path.isfile(f)), None)
         if file is None or file in files:
             continue
         files.add(file)

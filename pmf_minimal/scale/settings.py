@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -80,7 +81,8 @@ def _fits(value, kind: type) -> bool:
     if kind is bool or isinstance(value, bool):
         return kind is bool and isinstance(value, bool)
     if kind is float:
-        return isinstance(value, int | float) and math.isfinite(value)
+        # A whole number may be too large to be asked whether it is finite.
+        return isinstance(value, int | float) and abs(value) <= sys.float_info.max
     return isinstance(value, kind)
 
 
@@ -94,4 +96,4 @@ def check_format(facts: dict, path: Path | str) -> None:
     if found != FORMAT:
         newer = _fits(found, float) and found > FORMAT
         remedy = "install a newer pmf-minimal" if newer else "train again, or use pmf-minimal 0.1"
-        raise OtherRun(f"{path}: format {found}, and this version reads format {FORMAT}; {remedy}")
+        raise OtherRun(f"{path}: format {_short(found)}, and this version reads format {FORMAT}; {remedy}")

@@ -148,9 +148,12 @@ LONG = "x" * 300  # longer than a file system takes
     "words",
     [
         ["align", LONG, "r.csv"], ["align", f"{LONG}.csv", "r.csv"], ["align", "l.csv", f"{LONG}.nt"],
-        ["align", "l.csv", "r.csv", "--report", f"{LONG}.html"], ["align", "l.csv", "r.csv", "--seeds", f"{LONG}.csv"],
+        ["align", "l.csv", "r.csv", "--report", f"{LONG}.html"],
+        ["align", "l.csv", "r.csv", "--report", f"{LONG[:248]}.html"],  # with the name that it has while it is written
+        ["align", "l.csv", "r.csv", "--seeds", f"{LONG}.csv"],
         ["align", "l.csv", "r.csv", "--features", "f", f"{LONG}.npz", f"{LONG}.npz"], ["predict", LONG, "l.csv", "r.csv"],
         ["data", "check", LONG], ["data", "make", LONG, "--entities", "20"], ["experiment", f"{LONG}.yaml"],
+        ["data", "show", "dbp15k/zh_en", "--root", LONG], ["train", "dbp15k/zh_en", "--root", LONG, "--checkpoint", LONG],
         ["data", "unpack", f"{LONG}.zip", "new"], ["data", "unpack", "l.csv", LONG],
     ],
 )  # fmt: skip

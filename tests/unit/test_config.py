@@ -72,6 +72,7 @@ NAN, INF = float("nan"), float("inf")
         ("modalities", 5), ("modalities", None), ("modalities", ()), ("modalities", (("a",),)), ("modalities", "image"),
         ("modalities", ("image", "image")), ("modalities", ("picture",)),
         ("beta", 5), ("beta", {}), ("beta", {"structure": NAN}), ("beta", {"structure": -1.0}), ("fusion", ["keep"]),
+        ("lr", 10**400), ("epochs", 10**400), ("seed", 10**400), ("beta", {"structure": 10**400}),
     ],
 )  # fmt: skip
 def test_values_that_a_field_does_not_have(name, value):

@@ -231,6 +231,8 @@ def test_cached_runs(tmp_path):
             pd.DataFrame([found["measures"]]).astype(float)
 
     check()
+    path.write_text(json.dumps(result | {"measures": {"Hits@1": 10**400}}))  # no table could hold it
+    assert refused(lambda: cache.read(path)) is None
 
 
 @st.composite

@@ -118,6 +118,18 @@ def too_long(folder, module_lines=MODULE_LINES, function_lines=FUNCTION_LINES):
     return found
 
 
+def asked_of_paths(folder):
+    """Calls of `path.exists()` and its like: for a name that is too long, or in a folder that may not be entered, they raise an OSError."""
+    found = []
+    for name, path in sources(folder).items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            asked = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+            own = asked and ast.unparse(node.func.value) != "os.path"
+            if own and node.func.attr in ("exists", "is_dir", "is_file", "is_symlink"):
+                found.append(f"{name}: {ast.unparse(node)}")
+    return found
+
+
 # --- The package ----------------------------------------------------------------------------------------------------
 
 EDGES = graph(ROOT / PACKAGE)
@@ -144,6 +156,10 @@ def test_the_method_has_its_modules(module):
 
 def test_nothing_is_too_long():
     assert not (found := too_long(ROOT / PACKAGE)), "\n".join(found)
+
+
+def test_paths_are_asked_by_os_path():
+    assert not (found := [f for f in asked_of_paths(ROOT / PACKAGE) if "member" not in f]), found  # of a zip archive
 
 
 def test_the_root_is_an_evening_s_reading():
@@ -209,6 +225,11 @@ def test_imports_are_read_however_they_are_written(package):
 def test_a_rule_tells_wrong_from_right(rule, bad, good):
     edges = {bad[0]: {bad[1]}} | {good[0]: {good[1]}} if bad[0] != good[0] else {bad[0]: {bad[1], good[1]}}
     assert wrong(edges, list(RULES.values())[rule]) == [" -> ".join(bad)]
+
+
+def test_questions_to_paths_are_found(package):
+    folder = package(a="import os\nos.path.exists(x)\nif p.is_dir() or (p / 'a').exists():\n    pass\n")
+    assert asked_of_paths(folder) == ["pmf_minimal.a: p.is_dir()", "pmf_minimal.a: (p / 'a').exists()"]
 
 
 def test_what_is_too_long_is_found(package):

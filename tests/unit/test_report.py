@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -174,10 +175,17 @@ def test_written_whole_or_not_at_all(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
+    def read_only(*_, **__):  # as a disk becomes that has errors
+        raise OSError(30, "Read-only file system")
+
     monkeypatch.setattr(report, "move_into_place", full)
     with pytest.raises(NotWritable, match="report.html: cannot be written .No space"):
         report.write(alignment(5, 2), path, subject())
     assert [*tmp_path.iterdir()] == [path] and len(path.read_text("utf-8")) > 10_000
+    monkeypatch.setattr(report, "check", lambda _: None)
+    monkeypatch.setattr(Path, "unlink", read_only)
+    with pytest.raises(NotWritable, match="report.html: cannot be written .No space"):
+        report.write(alignment(5, 2), path, subject())
 
 
 @pytest.mark.parametrize(

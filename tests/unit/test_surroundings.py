@@ -3,9 +3,13 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+
+from pmf_minimal.datasets import folders
+from pmf_minimal.errors import NotWritable
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="uses a POSIX shell")
 COMMAND = f"{sys.executable} -m pmf_minimal"
@@ -94,3 +98,17 @@ def test_a_folder_that_takes_nothing(here):
         and "; name a new folder with --out" in done.stderr
     )
     assert files_in(here) == {"l.csv", "r.csv"}
+
+
+def test_a_disk_that_becomes_read_only(tmp_path, monkeypatch):
+    """While the results are written; one sentence even so."""
+
+    def refuse(*_, **__):
+        raise OSError(30, "Read-only file system")
+
+    with (
+        pytest.raises(NotWritable, match="run: cannot be written .Read-only file system.; what there is lies in"),
+        folders.new_folder(tmp_path / "run"),
+    ):
+        monkeypatch.setattr(Path, "unlink", refuse)
+        refuse()

@@ -6,6 +6,7 @@ The data card (``book/data_card.md``) says what the graphs hold; ``emoji_build.p
 from __future__ import annotations
 
 import hashlib
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,7 +41,7 @@ def verify(folder: str | Path) -> None:
         DataError: a file is missing or differs from what was recorded; the message names it.
     """
     folder = Path(folder)
-    root = folder if (folder / SUMS).is_file() else folder.parent
+    root = folder if os.path.isfile(folder / SUMS) else folder.parent
     below = "" if root == folder else f"{folder.name}/"
     _check(root, [name for name in _recorded(root) if name.startswith(below)])
 
@@ -48,7 +49,7 @@ def verify(folder: str | Path) -> None:
 def _recorded(root: Path) -> dict[str, str]:
     """File name below ``root`` -> SHA-256 in hexadecimal, as SHA256SUMS lists them."""
     path = root / SUMS
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise DataError(f"{path}: this list of checksums is missing; {MEND}")
     try:
         lines = path.read_text("utf-8").splitlines()
@@ -63,7 +64,7 @@ def _check(root: Path, names: list[str]) -> None:
         raise DataError(f"{root / SUMS}: it lists nothing for this folder; {MEND}")
     for name in names:
         path = root / name
-        if name not in recorded or not path.is_file():
+        if name not in recorded or not os.path.isfile(path):
             raise DataError(f"{path}: this file is missing; {MEND}")
         if hashlib.sha256(path.read_bytes()).hexdigest() != recorded[name]:
             raise DataError(f"{path}: the file is damaged or was changed; {MEND}")

@@ -8,6 +8,7 @@ the same bytes. The data card (``book/data_card.md``) explains what is kept and 
 from __future__ import annotations
 
 import hashlib
+import os
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -50,7 +51,7 @@ def main(packages: Path, out: Path) -> None:
     for pair, languages in PAIRS.items():
         write_pair(out / pair, [graphs[x] for x in languages], [vectors[VENDORS[x]] for x in languages])
 
-    files = sorted(p for p in out.rglob("*") if p.is_file() and p.name != SUMS)
+    files = sorted(p for p in out.rglob("*") if os.path.isfile(p) and p.name != SUMS)
     sums = [f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.relative_to(out).as_posix()}" for p in files]
     (out / SUMS).write_text("\n".join(sums) + "\n", "utf-8", newline="\n")
     click.echo(f"{len(files)} files, {sum(p.stat().st_size for p in files) / 1e6:.1f} MB in {out}")
