@@ -94,7 +94,7 @@ def comparison(rows, y):
         y += STEP
         parts.append(word(name, 10, y, anchor="start"))
         if low == low:
-            parts.append(line([(at(low), y - 5), (at(high), y - 5)], COLOUR[outcome], 2.5))
+            parts.append(line([(at(low), y - 5), (at(high), y - 5)], colour_of(outcome), 2.5))
         parts.append(mark(at(mean), y - 5, outcome))
         parts.append(word(numbers(mean, low, high), PLOT[1] + 4, y, anchor="start"))
     return [line([(at(0), top), (at(0), y + 2)], "currentColor", 1, "3 3"), *parts], y
@@ -107,9 +107,14 @@ def numbers(mean, low, high):
     return words.replace("-", "−")
 
 
+def colour_of(outcome):
+    """The book's colour of an outcome; a world that is both ways is as undecided as an open one."""
+    return COLOUR.get(outcome, COLOUR["open"])
+
+
 def mark(x, y, outcome):
     """The book's mark of an outcome: a dot for, a cross against, a square open, a small dot moot."""
-    colour = COLOUR.get(outcome, COLOUR["open"])
+    colour = colour_of(outcome)
     shape = {
         "o": "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0 -10 0z",
         "X": "M-5 -5L5 5M-5 5L5 -5",
