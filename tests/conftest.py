@@ -28,7 +28,6 @@ SLOW = (
     "tests/unit/test_emoji_alignment.py",
     "tests/unit/test_experiments.py",
     "tests/unit/test_extend.py::test_example",
-    "tests/unit/test_extras.py::test_a_missing_library_names_its_extra",
     "tests/unit/test_extras.py::test_the_command_line_says_it_in_one_sentence",
     "tests/unit/test_extras.py::test_the_package_alone_trains_and_aligns",
     "tests/unit/test_gpu_rehearsal.py",
