@@ -3,10 +3,12 @@
 import re
 import shlex
 import subprocess
-import sys
 
 import pytest
 from bookfiles import ROOT
+from click.testing import CliRunner
+
+from pmf_minimal.cli.main import main
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)
@@ -45,19 +47,22 @@ def folder(tmp_path_factory):
     return folder
 
 
-def test_the_commands_work_one_after_the_other(folder):
+def test_the_commands_work_one_after_the_other(folder, monkeypatch):
     """As they stand, but that the training is cut to two epochs."""
     commands = [shlex.split(command.removeprefix(PYTHON)) for command in COMMANDS if command.startswith(PYTHON)]
-    assert [command[2] for command in commands] == ["train", "align", "align", "predict"]
-    for command in commands:
-        short = ["--set", "epochs=2", "--set", "dim=16"] if command[2] == "train" else []
-        done = subprocess.run([sys.executable, *command, *short], cwd=folder, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+    assert [command[:3] for command in commands] == [
+        ["-m", "pmf_minimal", name] for name in ("train", "align", "align", "predict")
+    ]
+    monkeypatch.chdir(folder)
+    for _, _, *words in commands:
+        short = ["--set", "epochs=2", "--set", "dim=16"] if words[0] == "train" else []
+        done = CliRunner().invoke(main, [*words, *short])
+        assert done.exit_code == 0, done.output
     assert (folder / "runs" / "mine" / "matches.csv").exists() and (folder / "runs" / "again").is_dir()
 
 
-def test_the_python_works(folder):
+def test_the_python_works(folder, monkeypatch):
     ((code),) = [block for kind, block in BLOCKS if kind == "python"]
     code = code.replace('"quick")', '"quick", epochs=2, dim=16)') + "assert len(run.matches())\n"
-    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(folder)
+    exec(code, {})
