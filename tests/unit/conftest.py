@@ -1,11 +1,28 @@
 """What the unit tests share besides toys.py."""
 
+import multiprocessing
 import sys
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
+
+
+@pytest.fixture
+def new_process():
+    """Calls a function in a process of its own; where the system can, one in which PyTorch is loaded already."""
+    kinds = multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if "forkserver" in kinds else "spawn")
+    if "forkserver" in kinds:
+        context.set_forkserver_preload(["pmf_minimal.training", "pmf_minimal.cli.main"])
+
+    def started(function, *arguments, **more):
+        process = context.Process(target=function, args=arguments, kwargs=more)
+        process.start()
+        return process
+
+    return started
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 """The page "Extend it": each example is one file of at most twenty lines outside the package, and works."""
 
 import re
-import subprocess
-import sys
+import runpy
 
 import pytest
 from bookfiles import ROOT
@@ -26,12 +25,14 @@ def test_six():
 
 
 @pytest.mark.parametrize("name", CHECKS)
-def test_example(name, tmp_path):
+def test_example(name, tmp_path, monkeypatch, new_process):
     code = EXAMPLES[name]
     assert len([line for line in code.splitlines() if line.strip()]) <= 20
     (tmp_path / "mine.py").write_text(code + "\n" + CHECKS[name] + "\n", encoding="utf-8")
-    done = subprocess.run([sys.executable, "mine.py"], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(tmp_path)
+    process = new_process(runpy.run_path, "mine.py", run_name="__main__")
+    process.join()
+    assert process.exitcode == 0
 
 
 def test_an_unknown_name_lists_the_known_ones():

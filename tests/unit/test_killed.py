@@ -1,6 +1,5 @@
 """Kill a training run without warning, at several moments, and take it up again with the same command."""
 
-import multiprocessing
 import os
 import runpy
 import signal
@@ -37,18 +36,12 @@ def arguments(folder):
 
 
 @pytest.fixture
-def start(monkeypatch):
-    """Starts the command line in a process of its own; where the system can, one in which PyTorch is loaded already."""
-    kinds = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if "forkserver" in kinds else "spawn")
-    if "forkserver" in kinds:
-        context.set_forkserver_preload(["pmf_minimal.training", "pmf_minimal.cli.main"])
+def start(monkeypatch, new_process):
+    """Starts the command line in a process of its own."""
 
     def started(*words):
         monkeypatch.setattr(sys, "argv", ["pmf_minimal", *words])
-        process = context.Process(target=runpy.run_module, args=("pmf_minimal",), kwargs={"run_name": "__main__"})
-        process.start()
-        return process
+        return new_process(runpy.run_module, "pmf_minimal", run_name="__main__")
 
     return started
 
