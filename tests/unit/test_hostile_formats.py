@@ -9,12 +9,14 @@ import re
 import zlib
 from xml.etree import ElementTree
 
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from toys import many, read_or_refused
 
-from pmf_minimal import own
+from pmf_minimal import errors, own
 from pmf_minimal.errors import DataError
 from pmf_minimal.own import rdf
 
@@ -368,3 +370,56 @@ def test_parquet_without_its_package(tmp_path):
     (tmp_path / "t.parquet").write_bytes(b"PAR1")
     with pytest.raises(DataError, match="needs the package pyarrow; pip install"):
         own.read_graph(tmp_path / "t.parquet")
+
+
+@pytest.fixture
+def parquet(tmp_path):
+    """Writes a table as Parquet, and reads it as a graph."""
+    arrow, writer = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+
+    def attributes(columns, names=None):
+        table = arrow.table(columns, names) if names else arrow.table(columns)
+        writer.write_table(table, tmp_path / "t.parquet", compression="zstd")
+        return {*own.read_graph(tmp_path / "t.parquet").attributes.itertuples(index=False, name=None)}
+
+    return attributes
+
+
+def test_parquet_with_the_index_of_pandas(parquet, tmp_path):
+    pytest.importorskip("pyarrow")
+    table = pd.DataFrame({"id": ["a", "b"], "name": ["p", "q"]})
+    for named in (table, table.set_index("id"), table.set_axis([5, 7])):
+        named.to_parquet(tmp_path / "t.parquet")
+        found = own.read_graph(tmp_path / "t.parquet").attributes
+        assert found.to_numpy().tolist() == [["a", "name", "p"], ["b", "name", "q"]]
+
+
+def test_parquet_of_what_is_no_table(parquet):
+    assert parquet({"id": ["a", "b"], "x": [1.5, None]}) == {("a", "x", "1.5")}
+    for bad, says in (
+        ([[1], [2, 3]], "is of list"),
+        ([{"k": 1}, None], "is of struct"),
+        ([b"x", b"y"], "is of binary"),
+    ):
+        with pytest.raises(errors.MalformedLine, match=says):
+            parquet({"id": ["a", "b"], "x": bad})
+    with pytest.raises(errors.MalformedLine, match="two columns are called 'x'"):
+        parquet([["a"], ["b"]], ["x", "x"])
+    with pytest.raises(errors.EmptyFile):
+        parquet({"__index_level_0__": [1, 2]})
+
+
+def test_parquet_that_unpacks_to_more_than_it_says(parquet):
+    """A column of one value takes no room, however long the value and the column."""
+    import pyarrow
+
+    def repeated(text, times):
+        return pyarrow.DictionaryArray.from_arrays(pyarrow.array(np.zeros(times, np.int32)), pyarrow.array([text]))
+
+    assert len(parquet({"id": [str(k) for k in range(1000)], "x": repeated("y", 1000)})) == 1000
+    for columns in (
+        {"id": repeated("x", 10**7)},
+        {"id": [str(k) for k in range(300)], "x": repeated("y" * 500_000, 300)},
+    ):
+        with pytest.raises(errors.DamagedFile, match="unpacks to far more"):
+            parquet(columns)
