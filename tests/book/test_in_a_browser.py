@@ -13,8 +13,7 @@ from bookfiles import ROOT, toc_files
 from pagechecks import too_wide
 from pipeline_map import BOXES
 
-WRITTEN = toc_files()
-PAGES = [*WRITTEN, "search", "genindex"]  # Sphinx makes the last two
+PAGES = [*toc_files(), "search", "genindex"]
 WIDE, PHONE = 1440, 390
 
 # Of each text on the map: how high it is, and by how much it leaves its box.
@@ -57,13 +56,12 @@ STOPS = """[...document.querySelectorAll("pre")].every(box =>
   (box.scrollWidth > box.clientWidth) == (box.tabIndex == 0) || box.scrollHeight > box.clientHeight)"""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=PAGES)
 def opened(request, site, browser):
     """A page that is open, and what the browser reported meanwhile. The second of the two tests that use it spoils it."""
     return request.param, browser.open(site / f"{request.param}.html", width=WIDE)
 
 
-@pytest.mark.parametrize("opened", WRITTEN, indirect=True)
 def test_is_complete_and_fits_the_window(opened, browser):
     """Nothing is asked for, nothing is missing; then in windows of several widths: wide things scroll in a box of their
     own, the page as a whole never scrolls sideways, and the map can be read on a phone.
@@ -146,7 +144,6 @@ def pictures(browser, page):
         browser.screenshot(PICTURES / f"{page.replace('/', '-')}-{width}.webp", TALL)
 
 
-@pytest.mark.parametrize("opened", PAGES, indirect=True)
 def test_axe_finds_nothing(opened, browser):
     page, _ = opened
     browser.evaluate(STILL)
