@@ -113,3 +113,12 @@ def distinct(pairs: list[tuple[np.ndarray, np.ndarray]], n_right: int) -> tuple[
     """All pairs, each once, sorted."""
     keys = np.unique(np.concatenate([i.astype(np.int64) * n_right + j for i, j in pairs]))
     return keys // n_right, keys % n_right
+
+
+def marked(keys: np.ndarray, some: np.ndarray) -> np.ndarray:
+    """bool ``[P]``: which of the sorted keys are among some others, which are few."""
+    out, place = np.zeros(len(keys), bool), np.searchsorted(keys, some)
+    inside = place < len(keys)
+    place, some = place[inside], some[inside]
+    out[place[keys[place] == some]] = True
+    return out

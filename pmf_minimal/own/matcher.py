@@ -151,11 +151,19 @@ class _Work:
         if not len(row):
             raise DataError("not one pair of entities has anything in common; give known pairs with --seeds")
         key = row * width + column
-        found = np.isin(key, np.concatenate([i.astype(np.int64) * width + j for i, j in searched] or [key[:0]]))
-        similarity = np.stack([self.compared(name, c, row, column, key) for name, c in by.items()]).T
+        is_known = candidates.marked(key, known[:, 0] * width + known[:, 1])
+        ours = np.isin(np.arange(len(graphs[0])), known[:, 0])  # rows whose pair is known
+        found = ~is_known
+        for i, j in searched:
+            found |= candidates.marked(key, i[ours[i]] * width + j[ours[i]])
+        similarity = np.empty(
+            (len(by), len(row)), np.float32
+        ).T  # filled column by column, as it is the largest thing here
+        for k, (name, comparison) in enumerate(by.items()):
+            similarity[:, k] = self.compared(name, comparison, row, column, key)
         self.before = key, list(by), similarity
         kind = graphs[0].kinds[np.unique(row)]
-        return Pairs(row, column, similarity, np.isin(key, known[:, 0] * width + known[:, 1]), found, self.many, kind)
+        return Pairs(row, column, similarity, is_known, found, self.many, kind)
 
     def compared(self, name: str, comparison, row: np.ndarray, column: np.ndarray, key: np.ndarray) -> np.ndarray:
         """float32 ``[P]``: similarities, taken from the round before where matches do not change them."""
