@@ -24,10 +24,10 @@ def content(path: Path, limit: int = MAX_TEXT) -> bytes:
         EmptyFile: it has nothing but white space.
     """
     with open_regular(path, limit) as (file, size):
-        data = file.read(size)
+        data = file.read(size).removeprefix(b"\xef\xbb\xbf")
     if not data.strip():
         raise EmptyFile(f"{path}: the file is empty; get it again")
-    return data.removeprefix(b"\xef\xbb\xbf")
+    return data
 
 
 def decode(data: bytes, path: Path) -> str:

@@ -370,3 +370,10 @@ def test_seeds_the_other_way_round(sides, tmp_path):
     seeds.write_text("right,left\n" + "".join(f"r{k},l{k}\n" for k in range(6)))
     code, said = command("align", *sides, "--seeds", seeds, "--out", tmp_path / "run")
     assert code == 0 and "6 known pairs" in said, said
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "nt", "xml"])
+def test_a_byte_order_mark_and_nothing_else_is_an_empty_file(sides, tmp_path, ending):
+    (tmp_path / f"seeds.{ending}").write_bytes(b"\xef\xbb\xbf")
+    last = refused("align", *sides, "--seeds", tmp_path / f"seeds.{ending}", "--out", tmp_path / "run")
+    assert "empty" in last
