@@ -57,7 +57,7 @@ PRINTED = {
 #: Number of a claim -> what its chapter found that changes how its figures read.
 NOTES = {
     0: "As the paper has it, the models that were kept had frozen hardly anything yet. So *open* at +0.000 says nothing about freezing. As the released code has it, random scores do as well as PMF on the one data set where measuring relevance is ahead ([chapter 10](../notebooks/10_ablations.ipynb#the-same-as-the-released-code-has-it)).",
-    3: "As the released code has it, L_CM has steps of its own: PMF makes 125 or 150 gradient steps, and *without L_CM* 50. On synthetic/clean the kept models are from before the first of them ([chapter 10](../notebooks/10_ablations.ipynb#the-same-as-the-released-code-has-it)).",
+    3: "As the released code has it, L_CM has steps of its own: PMF makes 125 or 150 gradient steps, and *without L_CM* 50. On synthetic/clean the kept models are from before the first of them, so the verdict rests on the emoji ([chapter 10](../notebooks/10_ablations.ipynb#the-same-as-the-released-code-has-it)).",
     6: "Hits@1 is that of the kept model, the frozen share that of the last epoch ([chapter 12](../notebooks/12_threshold.ipynb)).",
     8: "The frozen share is that of the last epoch. The kept model has frozen hardly any picture ([chapter 12](../notebooks/12_threshold.ipynb)).",
 }

@@ -12,8 +12,8 @@ from pmf_minimal.own.learnt import words_each
 from pmf_minimal.scale.memory import free_bytes, resident_bytes
 
 #: Bytes for each letter of names and values, word around an entity, number of a feature, candidate, and product of a block of them; bytes
-#: of whatever is loaded on the way; seconds of one core for each candidate. Measured on synthetic worlds of 1,000 to 100,000 entities a side.
-LETTER, WORD, NUMBER, CANDIDATE, PRODUCT, OTHER, SECONDS = 24, 8, 8, 82, 16, 1e8, 4.5e-5
+#: of whatever is loaded on the way; seconds of one core for each candidate. Measured on synthetic worlds of 1,000 to 1,000,000 entities a side.
+LETTER, WORD, NUMBER, CANDIDATE, PRODUCT, OTHER, SECONDS = 24, 8, 8, 120, 16, 1e8, 5.5e-5
 #: Candidates of an entity by one comparison where there are many entities, about.
 SOME = 10
 #: What a prediction may be wrong by: so much more than is free is refused.
