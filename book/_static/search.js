@@ -17,10 +17,11 @@ const headings = (query) => {
     for (const [file, id] of places) {
       const whole = titles[file] === title;
       const result = [docnames[file], whole ? title : `${titles[file]} > ${title}`, id ? `#${id}` : "", null, 100, filenames[file]];
-      found.push({ missed: missed.length, length: words.length, result });
+      const mended = docnames[file] === "book/errata"; // what was wrong comes after what is right
+      found.push({ mended, missed: missed.length, length: words.length, result });
     }
   }
-  found.sort((a, b) => a.missed - b.missed || a.length - b.length);
+  found.sort((a, b) => a.mended - b.mended || a.missed - b.missed || a.length - b.length);
   return asked.length ? found.slice(0, FIRST).map((entry) => entry.result) : [];
 };
 
