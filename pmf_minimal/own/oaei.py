@@ -16,6 +16,8 @@ from pmf_minimal.errors import DamagedFile, DataError, MalformedLine
 EQUAL = {"=", "≡", "equivalence", "equal", "same"}
 MAX_NAMESPACE = 1000  # characters
 MAX_VALUE = 100  # characters of a relation or measure
+#: Between a namespace and a name: what no XML may hold, since a blank may stand in a namespace.
+SEPARATOR = "\x1f"
 
 
 class _Cells:
@@ -29,7 +31,7 @@ class _Cells:
         self.cells: list[tuple[dict[str, str], int]] = []
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        name = name.rpartition(" ")[2]
+        name = name.rpartition(SEPARATOR)[2]
         self.is_alignment |= name == "Alignment"
         if name == "Cell":
             self.cell = {}
@@ -39,7 +41,7 @@ class _Cells:
                 self.cell.setdefault(name, "")  # an empty one is none that says "the same"
         if self.cell is not None and self.open in ("entity1", "entity2"):
             for key, value in attributes.items():  # rdf:resource, or rdf:about of a description inside
-                if key.rpartition(" ")[2] in ("resource", "about"):
+                if key.rpartition(SEPARATOR)[2] in ("resource", "about"):
                     self.cell.setdefault(self.open, value)
 
     def text(self, data: str) -> None:
@@ -47,7 +49,7 @@ class _Cells:
             self.cell[self.open] = (self.cell.get(self.open, "") + data)[:MAX_VALUE]
 
     def end(self, name: str) -> None:
-        name = name.rpartition(" ")[2]
+        name = name.rpartition(SEPARATOR)[2]
         if name == self.open:
             self.open = None
         if name == "Cell" and self.cell is not None:
@@ -75,7 +77,7 @@ def read(path: Path) -> tuple[list[tuple[str, str, str]], list[str]]:
             DamagedFile: it declares entities.
     """
     data = lines.content(path)
-    parser = expat.ParserCreate(namespace_separator=" ")
+    parser = expat.ParserCreate(namespace_separator=SEPARATOR)
     found = _Cells(path, parser)
     parser.StartElementHandler, parser.EndElementHandler = found.start, found.end
     parser.StartNamespaceDeclHandler = found.namespace

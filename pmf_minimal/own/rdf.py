@@ -22,6 +22,7 @@ from pmf_minimal.datasets.archives import MAX_GROWTH, SMALL
 from pmf_minimal.datasets.escape import one_line
 from pmf_minimal.datasets.files import because
 from pmf_minimal.errors import DamagedFile, DataError, EmptyFile, MalformedLine
+from pmf_minimal.own.oaei import SEPARATOR
 from pmf_minimal.own.tables import Tables, inside
 
 #: Ending -> what the format is called; each may be packed by gzip, with ``.gz`` behind it.
@@ -38,7 +39,7 @@ LABELS = (  # of the first that an entity has in a language its name is taken
     "http://xmlns.com/foaf/0.1/name",
 )
 PICTURES = ("http://xmlns.com/foaf/0.1/depiction", "http://schema.org/image", "https://schema.org/image")
-OWL_XML = "http://www.w3.org/2002/07/owl# Ontology"
+OWL_XML = f"http://www.w3.org/2002/07/owl#{SEPARATOR}Ontology"
 _TURTLE = re.compile(rb"\s*(@(prefix|base)|(prefix|base)\s|#|<https?:)", re.IGNORECASE)
 #: What no IRI may hold, or one without a scheme.
 _FORBIDDEN = re.compile(r"[\x00-\x20<>\"{}|^`\\]|^[^:]*$")
@@ -202,7 +203,7 @@ def _content(path: Path) -> bytes:
 
 def _check_xml(path: Path, data: bytes) -> None:
     """MalformedLine unless it is XML to the end; DamagedFile where it is an ontology in another form than RDF/XML."""
-    parser = expat.ParserCreate(namespace_separator=" ")
+    parser = expat.ParserCreate(namespace_separator=SEPARATOR)
     roots: list[str] = []
     parser.StartElementHandler = lambda name, _: roots or roots.append(name)
     try:
