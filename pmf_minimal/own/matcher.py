@@ -156,9 +156,8 @@ class _Work:
         found = ~is_known
         for i, j in searched:
             found |= candidates.marked(key, i[ours[i]] * width + j[ours[i]])
-        similarity = np.empty(
-            (len(by), len(row)), np.float32
-        ).T  # filled column by column, as it is the largest thing here
+        # Filled column by column: it is the largest thing here.
+        similarity = np.empty((len(by), len(row)), np.float32).T
         for k, (name, comparison) in enumerate(by.items()):
             similarity[:, k] = self.compared(name, comparison, row, column, key)
         self.before = key, list(by), similarity
