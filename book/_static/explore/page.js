@@ -6,7 +6,7 @@ addEventListener("DOMContentLoaded", () => {
   if (!root || !window.EXPLORE) return;
   const M = METHOD, data = M.load(window.EXPLORE), n = data.names[0].length, LETTERS = "srai";
   const steps = [...document.querySelectorAll("[data-state]")].map((mark) => ({section: mark.closest("section"), state: mark.dataset.state}));
-  let state, result, tour = 0, swapping = null, frame = 0;
+  let state, result, tour = 0, swapping = null, frame = 0, writing = 0;
 
   // --- Small tools -----------------------------------------------------------------------------------------------------
 
@@ -42,7 +42,7 @@ addEventListener("DOMContentLoaded", () => {
   // --- The frame -------------------------------------------------------------------------------------------------------
 
   const card = (cls, title, ...children) => h("section", {class: `ex-card ${cls}`, "aria-label": title}, ...children);
-  const dots = steps.map((step, k) => h("a", {class: "ex-dot", href: `#${step.section.id}`, "aria-label": `Step ${k + 1}: ${step.section.querySelector("h3").firstChild.textContent}`}, `${k + 1}`));
+  const dots = steps.map((step, k) => h("a", {class: "ex-dot", href: `#${step.section.id}`, onclick: () => go(k), "aria-label": `Step ${k + 1}: ${step.section.querySelector("h3").firstChild.textContent}`}, `${k + 1}`));
   const text = h("div", {class: "ex-text"});
   const again = h("button", {class: "ex-quiet", onclick: () => go(tour)}, "Show this step again");
   const back = h("button", {onclick: () => go(tour - 1)}, "Back"), next = h("button", {class: "ex-strong", onclick: () => (tour + 1 < steps.length ? go(tour + 1) : location.hash = "your-turn")});
@@ -107,7 +107,9 @@ addEventListener("DOMContentLoaded", () => {
   function set(change) {
     Object.assign(state, change);
     state = M.parse(new URLSearchParams(state).toString());
-    history.replaceState(null, "", `#${M.address(state) || "step=" + M.DEFAULT.step}`);
+    // Browsers take few addresses a second: Chromium drops more, Safari throws. A slider that moves asks for many.
+    clearTimeout(writing);
+    writing = setTimeout(() => history.replaceState(null, "", `#${M.address(state) || "step=" + M.DEFAULT.step}`), 300);
     show();
   }
 
@@ -122,6 +124,7 @@ addEventListener("DOMContentLoaded", () => {
     const hash = decodeURIComponent(location.hash.slice(1));
     const k = steps.findIndex((step) => step.section.id === hash);
     if (k < 0 && hash && !hash.includes("=")) return; // another place of the page
+    clearTimeout(writing);
     if (k >= 0 || !hash) tour = Math.max(0, k);
     state = M.parse(k < 0 && hash ? hash : steps[tour].state);
     swapping = null;
