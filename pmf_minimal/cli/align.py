@@ -94,7 +94,7 @@ def align(left, right, features, precision, lenient, device, out, report, seeds,
             if doubt := check(expected):
                 say(f"Note: {doubt}", err=True)
         return
-    _check(report)
+    _check(report, out)
     _run(left, right, features, precision, lenient, device, out, report, seeds, start, many, dask)
 
 
@@ -108,18 +108,20 @@ def predict(run, left, right, features, precision, lenient, device, out, report)
     """
     from pmf_minimal.own import read_settings
 
-    _check(report)
+    _check(report, out)
     with user_errors():
         known, settings = read_settings(run)
     asked = settings["precision"] if precision is None else precision
     _run(left, right, features, asked, lenient, device, out, report, known, settings["start"], settings["many"])
 
 
-def _check(report):
+def _check(report, out):
     """Whatever is wrong with the place of the page is said before the work."""
     if report:
         from pmf_minimal.own.report import check
 
+        if out and report.absolute() in (out.absolute(), *out.absolute().parents):
+            raise InputError(f"--report {report}: the results go there; name another file")
         with user_errors():
             check(report)
 

@@ -54,21 +54,25 @@ def check(path: Path) -> None:
     """Tell before the work, not after it, that no report could be written there.
 
     Raises:
-        NotWritable: the name does not end in .html, so that it may be a file of data, its folder does not exist or may not be
+        NotWritable: the name does not end in .html, so that it may be a file of data, its folder cannot be made or may not be
             written to, or a file of somebody else is there.
     """
     if path.suffix.lower() not in ENDINGS or "\0" in str(path) or os.path.isdir(path):
         raise NotWritable(f"{path}: no name for a report; give one that ends in .html")
-    if not os.path.isdir(path.parent):
-        raise NotWritable(f"{path}: the folder {path.parent} does not exist; make it first")
     for place in (path, _part(path)):
         if os.path.lexists(place) and not _is_ours(place):
             raise NotWritable(f"{place}: is there already, and is no report of an alignment; name another file")
+    missing = [folder for folder in (path.parent, *path.parent.parents) if not os.path.lexists(folder)]
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         _part(path).open("wb").close()
         _part(path).unlink()
     except OSError as error:  # no right to write there, or a name that is too long
         raise NotWritable(f"{path}: cannot be written ({error.strerror}); name another place") from None
+    finally:  # it may be the folder of the results, which must be new
+        for folder in missing:
+            with suppress(OSError):
+                folder.rmdir()
 
 
 def _part(path: Path) -> Path:
@@ -108,7 +112,7 @@ class Subject:
 
 
 def write(alignment: Alignment, path: str | Path, subject: Subject) -> None:
-    """Write the page of an alignment; an older report of that name is replaced.
+    """Write the page of an alignment, and make its folder; an older report of that name is replaced.
 
     Raises:
         NotWritable: see :func:`check`, or the disk is full.
@@ -119,6 +123,7 @@ def write(alignment: Alignment, path: str | Path, subject: Subject) -> None:
     text = page(alignment, subject)
     part = _part(path)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(text.encode())
         move_into_place(part, path)
     except OSError as error:

@@ -111,7 +111,7 @@ def test_a_report_takes_no_file_of_others(sides, tmp_path):
     page.write_text("<html>my page</html>")
     (tmp_path / "link.html").symlink_to(page)
     os.mkfifo(tmp_path / "pipe.html")
-    for name in ("index.html", "link.html", "pipe.html", "none.txt", "absent/a.html"):
+    for name in ("index.html", "link.html", "pipe.html", "none.txt", "index.html/a.html"):
         refused("align", *sides, "--out", tmp_path / "run", "--report", tmp_path / name)
     assert page.read_text() == "<html>my page</html>" and not (tmp_path / "run").exists()
     for k in range(2):  # one's own may be written anew

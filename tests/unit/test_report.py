@@ -189,16 +189,22 @@ def test_written_whole_or_not_at_all(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name, words", [("left.ttl", "ends in .html"), ("no/report.html", "does not exist; make it"), ("x.html", "ends in")]
-)
+    "name, words",
+    [
+        ("left.ttl", "ends in .html"), ("0.nt/a/report.html", "cannot be written"), ("x.html", "ends in"),
+        ("run.html", "the results go there"), (f"new/{'y' * 300}/report.html", "cannot be written"),
+    ],
+)  # fmt: skip
 def test_a_place_that_cannot_be_is_told_before_the_work(tmp_path, monkeypatch, name, words):
     (tmp_path / "x.html").mkdir()
     (tmp_path / "0.nt").write_text("<http://0/1> <http://r> <http://0/2> .\n")
     monkeypatch.setattr(own, "read_graph", lambda *_: pytest.fail("read"))
     sides = [str(tmp_path / "0.nt")] * 2
     for words_of in (["align", *sides, "--start", "names"], ["predict", str(tmp_path), *sides]):
-        done = CliRunner().invoke(main, [*words_of, "--report", str(tmp_path / name), "--out", str(tmp_path / "run")])
+        out = tmp_path / "run.html" / "below"
+        done = CliRunner().invoke(main, [*words_of, "--report", str(tmp_path / name), "--out", str(out)])
         assert done.exit_code == 2 and words in done.output, done.output
+    assert {path.name for path in tmp_path.iterdir()} == {"x.html", "0.nt"}
 
 
 def test_align_and_predict_write_it(tmp_path):
@@ -229,6 +235,11 @@ def test_align_and_predict_write_it(tmp_path):
     assert sum(picture is not None for picture in pictures) == 4
     done = CliRunner().invoke(main, ["predict", run, *sides, "--out", str(tmp_path / "out"), "--report", again])
     assert done.exit_code == 0 and (tmp_path / "again.html").read_bytes() == (tmp_path / "report.html").read_bytes()
+    for k, page in enumerate(("2/a/report.html", "new/deep/report.html")):  # the first one beside the results
+        done = CliRunner().invoke(
+            main, ["predict", run, *sides, "--out", str(tmp_path / f"2/{'ab'[k]}"), "--report", str(tmp_path / page)]
+        )
+        assert done.exit_code == 0 and (tmp_path / page).read_bytes() == (tmp_path / "report.html").read_bytes()
 
 
 class Entities(list):
