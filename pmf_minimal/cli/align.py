@@ -84,6 +84,10 @@ def align(left, right, features, precision, lenient, device, out, report, seeds,
 
     What takes long is kept beside this folder until it is written. After a halt the same command goes on from there.
     """
+    from pmf_minimal.scale.cluster import check_address
+
+    with user_errors():
+        check_address(dask)
     if plan:
         from pmf_minimal import own
         from pmf_minimal.own.plan import check

@@ -50,7 +50,7 @@ def experiment(cards, more, tune, cache, jobs, dask, root, device, out, store):
         from pmf_minimal.experiments import runner
 
         plans = _plans(cards, more, tune, store)
-        runner.check((cell for _, _, grid in plans for cell in grid), jobs, device, root)
+        runner.check((cell for _, _, grid in plans for cell in grid), jobs, device, root, dask)
         differ, tables = 0, {}
         with claimed(out) if out is not None else nullcontext():
             for name, card, grid in plans:

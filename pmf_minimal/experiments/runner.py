@@ -27,7 +27,7 @@ from pmf_minimal.experiments.fingerprints import data_fingerprint, fingerprint, 
 from pmf_minimal.experiments.fingerprints import key as name_of
 from pmf_minimal.experiments.splits import shipped_split
 from pmf_minimal.graphs import GraphPair
-from pmf_minimal.scale.cluster import connected
+from pmf_minimal.scale.cluster import check_address, connected
 from pmf_minimal.scale.device import pick_device
 
 with extra("experiments"):
@@ -92,15 +92,15 @@ def run(
         DataError: a run cannot be made (said before any is made), the cache is in use or cannot be written, or a run failed.
     """
     cells = list(cells)
-    check(cells, jobs, device, root)
+    check(cells, jobs, device, root, dask)
     keys = [key(cell, root, device) for cell in cells]
     names = dict(zip(keys, cells, strict=True))
     with exclusive(cache / "lock", str(cache)):
         found = {name: files.read(cache / f"{name}.json") for name in names}
         missing = {name: cell for name, cell in names.items() if found[name] is None}
-        with connected(dask), joblib.parallel_config("dask") if dask else nullcontext():
+        with connected(dask) as client, joblib.parallel_config("dask") if client else nullcontext():
             work = joblib.Parallel(
-                n_jobs=-1 if dask else min(jobs, max(len(missing), 1)), return_as="generator_unordered"
+                n_jobs=-1 if client else min(jobs, max(len(missing), 1)), return_as="generator_unordered"
             )
             results = work(joblib.delayed(_named)(name, cell, root, device) for name, cell in missing.items())
             silent = not (progress and missing)
@@ -128,7 +128,13 @@ def _flat(value):
     return value if isinstance(value, str | int | float | None) else json.dumps(value)
 
 
-def check(cells: Iterable[RunSpec], jobs: int = 1, device: str = "cpu", root: Path | None = None) -> None:
+def check(
+    cells: Iterable[RunSpec],
+    jobs: int = 1,
+    device: str = "cpu",
+    root: Path | None = None,
+    dask: str | None = None,
+) -> None:
     """Refuse at once what no run could do: data that are not there, shares that leave no pairs, a model without its modalities.
 
     Raises:
@@ -136,6 +142,7 @@ def check(cells: Iterable[RunSpec], jobs: int = 1, device: str = "cpu", root: Pa
     """
     if jobs == 0:
         raise DataError("jobs=0: give a number of processes, or -1 for one per core")
+    check_address(dask)
     try:
         pick_device(device)
     except ValueError as error:

@@ -20,7 +20,7 @@ from pmf_minimal.own.plan import Plan, check, predict
 from pmf_minimal.own.read import read_graph
 from pmf_minimal.own.stages import Stages
 from pmf_minimal.own.tables import Tables
-from pmf_minimal.scale.cluster import spreading
+from pmf_minimal.scale.cluster import check_address, spreading
 
 __all__ = [
     "Alignment", "Plan", "Stages", "Tables", "align", "from_frames", "planned", "read_features", "read_graph", "read_pairs",
@@ -59,9 +59,10 @@ def align(
         ``matches`` (all), ``kept`` and ``thresholds``, DataFrames; ``describe(side, uri)``; ``save(folder)``.
 
     Raises:
-        DataError: a file or table that cannot be used; nothing to compare by.
+        DataError: a file or table that cannot be used; nothing to compare by; no scheduler at the address.
     """
     check_precision(precision)
+    check_address(dask)
     name = "your graphs"
     both = [_tables(graph) for graph in (left, right)]
     pairs = [] if seeds is None else read_pairs(Path(seeds), *both) if isinstance(seeds, str | Path) else seeds

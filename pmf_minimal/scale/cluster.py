@@ -13,14 +13,25 @@ from pmf_minimal.errors import DataError
 Spread = Callable[[Callable, Iterable], Iterator]
 
 
+#: What the message on one that is none says.
+EXAMPLE = "an address looks like tcp://192.168.0.5:8786"
+
+
+def check_address(address: str | None) -> None:
+    """DataError if the address of a scheduler is empty or has blanks; None is none, and no fault."""
+    if address is not None and (not address or any(map(str.isspace, address))):
+        raise DataError(f"dask={address!r}: no address of a Dask scheduler; {EXAMPLE}")
+
+
 @contextmanager
 def connected(address: str | None) -> Iterator:
     """A client of the scheduler that answers there; None without an address.
 
     Raises:
-        DataError: no scheduler answers. MissingExtra: Dask is not installed.
+        DataError: it is no address, or no scheduler answers. MissingExtra: Dask is not installed.
     """
-    if not address:
+    check_address(address)
+    if address is None:
         yield None
         return
     with extra("dask"):
@@ -28,7 +39,7 @@ def connected(address: str | None) -> Iterator:
     try:
         client = Client(address, timeout=10)
     except (OSError, ValueError) as error:
-        raise DataError(f"dask={address}: no scheduler answers there ({error})") from None
+        raise DataError(f"dask={address}: no scheduler answers there ({error}); {EXAMPLE}") from None
     with client:
         yield client
 

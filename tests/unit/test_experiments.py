@@ -247,6 +247,7 @@ def test_command_line_names_the_mistake(tmp_path, no_runs):
         (["--jobs", "0"], "jobs=0: give a number of processes"),
         (["--device", "tpu"], "device 'tpu'"),
         (["--dask", "nowhere"], "dask=nowhere: no scheduler answers there"),
+        (["--dask", ""], "dask='': no address of a Dask scheduler; an address looks like tcp://"),
         (["--cache", "FILE"], "FILE: no folder to write in"),
         (["--out", "FILE"], "FILE: is there already"),
         (["--out", "FILE/below"], "no folder can be made there"),

@@ -129,6 +129,20 @@ def test_a_cluster_that_does_not_answer_is_said_before_the_work(world, tmp_path)
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("address", ["", " ", "a b:8786"])
+@pytest.mark.parametrize("more", [[], ["--plan"]])
+def test_what_is_no_address_is_refused_before_the_work(world, tmp_path, monkeypatch, address, more):
+    monkeypatch.setattr(own, "read_graph", lambda *_: pytest.fail("read"))
+    words = ["align", str(world / "left"), str(world / "right"), "--out", str(tmp_path / "new/run"), "--dask", address]
+    done = CliRunner().invoke(main, [*words, *more])
+    assert done.exit_code == 2 and done.output == (
+        f"Error: dask={address!r}: no address of a Dask scheduler; an address looks like tcp://192.168.0.5:8786\n"
+    )
+    assert not (tmp_path / "new").exists()
+    with pytest.raises(DataError, match="no address of a Dask scheduler"):
+        own.align(world / "left", world / "right", dask=address)
+
+
 def test_the_interval_of_many_matches_is_that_of_their_chance():
     many = estimates.MANY
     for precision, weight in ((0.9, 50), (0.5, 20), (1.0, 100)):
