@@ -147,7 +147,7 @@ def page() -> str:
             )
     lines += [
         "",
-        "The cards lie in `pmf_minimal/experiments/cards`, with a table of all their runs, a row each with its full configuration. `python -m pmf_minimal experiment NAME` runs one again and compares, and `make experiments` runs all. This page is made from the cards by `book/tools/claims.py`.",
+        "The cards lie in `pmf_minimal/experiments/cards`, with a table of all their runs, a row each with its full configuration. `python -m pmf_minimal experiment NAME` runs one again and compares, and `make experiments` runs those behind the verdicts, with `CARDS=` all. This page is made from the cards by `book/tools/claims.py`.",
         "",
     ]
     return "\n".join(lines)
