@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -140,7 +141,7 @@ def _run(left, right, features, precision, lenient, device, out, report, seeds, 
     except ValueError as error:
         raise InputError(str(error)) from None
     stages = own.Stages(out.parent)
-    with halting(lambda: _left(stages)), claimed(out), user_errors(), stages:
+    with halting(lambda: _left(stages, out)), claimed(out), _going_on(stages, out), user_errors(), stages:
         both = _read(left, right, features, lenient)
         precision = 0.9 if precision is None else precision
         how = {"start": start, "precision": precision, "many": many, "device": device, "dask": dask}
@@ -151,6 +152,12 @@ def _run(left, right, features, precision, lenient, device, out, report, seeds, 
         if report:
             alignment.report(report, f"{left.name} and {right.name}")
     _tell(alignment, out)
+    if others := stages.others():
+        say(
+            f"Note: {len(others)} folders of other alignments, which were halted or still run, lie beside it, such as {others[0]}; "
+            "the same commands go on from there, and what no command shall go on from can be removed",
+            err=True,
+        )
     if report:
         say(f"Open {report} in a browser to look at the matches and to review them.")
 
@@ -170,11 +177,24 @@ def _read(left, right, features, lenient):
     return both
 
 
-def _left(stages):
+@contextmanager
+def _going_on(stages, out):
+    """Whatever ends the work says what is kept of it."""
+    try:
+        yield
+    except InputError as error:
+        if not stages.kept():
+            raise
+        raise InputError(f"{error.message}; {_left(stages, out)}") from None
+
+
+def _left(stages, out):
     """What is left of an alignment that was halted."""
-    if stages.kept():
-        return f"what was found so far is in {stages.folder}; give the same command to go on from there."
-    return "nothing is kept; give the same command again."
+    if not stages.kept():
+        return "nothing is kept; give the same command again."
+    if os.path.isdir(out):  # all but the page
+        return f"the results are in {out}, and the same command with another --out goes on from {stages.folder}."
+    return f"what was found so far is in {stages.folder}; give the same command to go on from there."
 
 
 def _tell(alignment, out):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,9 @@ from pmf_minimal.runs.files import is_ours, read_tensors, write_tensors
 
 #: The modules by which an alignment comes about, with all that they import.
 RESULT_MODULES = ("pmf_minimal.own.matcher", "pmf_minimal.own.modalities", "pmf_minimal.datasets.vision")
+
+#: What a folder of them is called.
+NAME = re.compile(r"align-[0-9a-f]{32}\.state")
 
 Arrays = tuple[np.ndarray, ...]
 
@@ -76,13 +80,23 @@ class Stages:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_tensors(path, {str(k): torch.from_numpy(np.ascontiguousarray(x)) for k, x in enumerate(arrays)})
         except OSError:
-            with suppress(OSError):
-                path.with_name(path.name + ".part").unlink(missing_ok=True)
+            with suppress(OSError):  # a folder that holds nothing yet
+                self.folder.rmdir()
         return arrays
 
     def kept(self) -> bool:
         """Whether there is anything to go on from."""
-        return self.folder is not None and any(map(is_ours, self.folder.glob("*.safetensors")))
+        return self.folder is not None and _holds_stages(self.folder)
+
+    def others(self) -> list[Path]:
+        """The folders beside it of other alignments, which were halted or still run.
+
+        Which of them nobody takes up again is not to be known: the same command with the same data does. So none is removed here.
+        """
+        if self.parent is None:
+            return []
+        found = [path for path in sorted(self.parent.glob("align-*.state")) if NAME.fullmatch(path.name)]
+        return [path for path in found if path != self.folder and not os.path.islink(path) and _holds_stages(path)]
 
     def sweep(self) -> None:
         """Remove what was kept; files of others stay."""
@@ -95,6 +109,10 @@ class Stages:
             for path in self.folder.glob("*.safetensors.part"):  # of a process that was killed while it wrote
                 path.unlink()
             self.folder.rmdir()
+
+
+def _holds_stages(folder: Path) -> bool:
+    return any(map(is_ours, folder.glob("*.safetensors")))
 
 
 def pairs_fit(sizes: Sequence[int]) -> Callable[..., bool]:

@@ -6,7 +6,7 @@ import io
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from pmf_minimal.datasets.files import MAX_FEATURES, MAX_TEXT, because, open_regular
 from pmf_minimal.datasets.folders import MARK
-from pmf_minimal.errors import DamagedFile, DataError, EmptyFile
+from pmf_minimal.errors import DamagedFile, DataError, EmptyFile, NotWritable
 
 
 def move_into_place(part: Path, path: Path) -> None:
@@ -27,31 +27,53 @@ def move_into_place(part: Path, path: Path) -> None:
     os.replace(part, path)
 
 
-def _part(path: Path) -> Path:
-    """Where a file is written before it takes its name; nothing is there, neither a pipe nor a link to somewhere else."""
+@contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """A file that takes its name when all of it is written; of one that cannot be finished nothing stays on the disk.
+
+    Returns:
+        The file to write, beside its place. Nothing is there, neither a pipe nor a link to somewhere else.
+    """
     part = path.with_name(path.name + ".part")
     part.unlink(missing_ok=True)
-    return part
+    try:
+        yield part
+        move_into_place(part, path)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """A text in UTF-8, whole or not at all.
+
+    Raises:
+        NotWritable: the disk is full, or may not be written to.
+    """
+    try:
+        with new_file(path) as part:
+            part.write_text(text, "utf-8")
+    except OSError as error:
+        raise NotWritable(f"{path}: cannot be written ({error.strerror or error}); make room") from None
 
 
 def write_json(path: Path, facts: dict) -> None:
     """A JSON file, whole or not at all."""
-    part = _part(path)
-    part.write_text(json.dumps(facts), "utf-8")
-    move_into_place(part, path)
+    with new_file(path) as part:
+        part.write_text(json.dumps(facts), "utf-8")
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     """A safetensors file, marked as ours, readable for whom the folder is readable."""
-    part = _part(path)
-    try:
-        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, part, metadata={MARK: "1"})
-    except SafetensorError as error:  # so it calls a full disk
-        raise OSError(str(error)) from None
-    mask = os.umask(0)
-    os.umask(mask)
-    part.chmod(0o666 & ~mask)  # safetensors leaves it to its owner alone
-    move_into_place(part, path)
+    with new_file(path) as part:
+        try:
+            save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, part, metadata={MARK: "1"})
+        except SafetensorError as error:  # so it calls a full disk
+            raise OSError(str(error)) from None
+        mask = os.umask(0)
+        os.umask(mask)
+        part.chmod(0o666 & ~mask)  # safetensors leaves it to its owner alone
 
 
 def is_ours(path: Path) -> bool:

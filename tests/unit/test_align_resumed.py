@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from safetensors import SafetensorError
 
 from pmf_minimal import own
 from pmf_minimal.cli.main import main
 from pmf_minimal.datasets import worlds
 from pmf_minimal.own import stages as kept_stages
 from pmf_minimal.own.stages import Stages
+from pmf_minimal.runs import files
 
 FILES = ("matches.csv", "thresholds.csv", "run.json")
 KILLS = int(os.environ.get("PMF_KILLS", 6))
@@ -40,8 +42,8 @@ def records(tmp_path_factory):
 
 
 def words(records, out):
-    files = [str(records / name) for name in ("left.csv", "right.csv")]
-    return ["align", *files, "--seeds", str(records / "pairs.csv"), "--out", str(out)]
+    sides = [str(records / name) for name in ("left.csv", "right.csv")]
+    return ["align", *sides, "--seeds", str(records / "pairs.csv"), "--out", str(out)]
 
 
 @pytest.fixture(scope="module")
@@ -120,15 +122,15 @@ def test_a_damaged_stage_is_computed_again_and_files_of_others_stay(records, who
     with pytest.raises(Halt):
         aligned(records, tmp_path, tmp_path / "run", limit=4)
     (folder,) = tmp_path.glob("align-*.state")
-    files = sorted(folder.iterdir())
-    files[0].write_bytes(b"no such file")
-    files[1].write_bytes(files[1].read_bytes()[:-3])
+    parts = sorted(folder.iterdir())
+    parts[0].write_bytes(b"no such file")
+    parts[1].write_bytes(parts[1].read_bytes()[:-3])
     with pytest.raises(Halt):
         aligned(records, tmp_path, tmp_path / "run", limit=1)
-    files[0].unlink()
+    parts[0].unlink()
     (folder / "notes.txt").write_text("mine")
     stages = aligned(records, tmp_path, tmp_path / "run")
-    assert stages.computed == 2, [path.name for path in files]  # the rounds before are whole
+    assert stages.computed == 2, [path.name for path in parts]  # the rounds before are whole
     same(tmp_path / "run", whole)
     assert [path.name for path in folder.iterdir()] == ["notes.txt"]
 
@@ -158,13 +160,40 @@ def test_a_link_is_not_followed_and_a_full_disk_costs_nothing(records, tmp_path,
     assert not [*elsewhere.iterdir()]
     (place / f"align-{'0' * 32}.state").unlink()
 
-    def full(path, tensors):
-        path.with_name(path.name + ".part").write_bytes(b"half")
-        raise OSError(28, "No space left on device")
+    def full(tensors, path, metadata):
+        path.write_bytes(b"half")
+        raise SafetensorError("No space left on device")
 
-    monkeypatch.setattr(kept_stages, "write_tensors", full)
+    monkeypatch.setattr(files, "save_file", full)
     stages = aligned(records, place, place / "again")
     assert not stages.kept() and {path.name for path in place.iterdir()} == {"run", "again"}
+
+
+def test_what_other_alignments_left_is_said_and_stays(records, tmp_path):
+    with pytest.raises(Halt):
+        aligned(records, tmp_path, tmp_path / "run", limit=4, changed="somebody else")
+    (state,) = tmp_path.iterdir()
+    mine, link = tmp_path / "align-mine.state", tmp_path / f"align-{'1' * 32}.state"
+    mine.mkdir()
+    (tmp_path / f"align-{'2' * 32}.state").mkdir()  # holds nothing of ours
+    link.symlink_to(state)
+    for place in (mine, tmp_path / f"align-{'2' * 32}.state"):
+        (place / "a.safetensors").write_text("no such file")
+    done = CliRunner().invoke(main, words(records, tmp_path / "run"))
+    assert (
+        done.exit_code == 0
+        and f"Note: 1 folders of other alignments, which were halted or still run, lie beside it, such as {state};"
+        in done.output
+    )
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "run",
+        mine.name,
+        link.name,
+        state.name,
+        f"align-{'2' * 32}.state",
+    }
+    done = CliRunner().invoke(main, words(records, tmp_path / "new" / "run"))
+    assert done.exit_code == 0 and "other alignments" not in done.output
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
@@ -193,8 +222,8 @@ def test_killed_or_asked_to_end(records, whole, tmp_path, number):
 def test_killed_again_and_again(tmp_path):
     """Anywhere: after a stage has appeared, and some time after that, which may be within the next one or while results are written."""
     worlds.write(tmp_path / "world", 600, known=20)
-    files = [str(tmp_path / "world" / name) for name in ("left", "right")]
-    words = ["align", *files, "--seeds", str(tmp_path / "world" / "seeds.csv"), "--out"]
+    sides = [str(tmp_path / "world" / name) for name in ("left", "right")]
+    words = ["align", *sides, "--seeds", str(tmp_path / "world" / "seeds.csv"), "--out"]
     assert CliRunner().invoke(main, [*words, str(tmp_path / "whole")]).exit_code == 0
     random, kills, ends = np.random.default_rng(0), 0, 0
     while kills < KILLS:
