@@ -65,7 +65,7 @@ def experiment(cards, more, tune, cache, jobs, dask, root, device, out, store):
                 if store:
                     _book().write(name, table, epochs)
             if out is not None:
-                _write(out, tables)
+                _write(out, tables, left)
     if differ:
         raise SystemExit(1)
 
@@ -150,11 +150,14 @@ def _tune(name: str, card: dict, grid: list, compute, store: bool):
     return table
 
 
-def _write(out: Path, tables: dict) -> None:
-    """The tables in a new folder, which appears when all of them are there."""
-    from pmf_minimal.datasets.folders import new_folder
+def _write(out: Path, tables: dict, left: str) -> None:
+    """The tables in a new folder, which appears when all of them are there; an InputError that says what is left else."""
+    from pmf_minimal.datasets.folders import new_folder, write_each
+    from pmf_minimal.errors import NotWritable
     from pmf_minimal.runs.folder import harmless
 
-    with new_folder(out) as part:
-        for name, table in tables.items():
-            harmless(table).to_csv(part / name, index=False)
+    try:
+        with new_folder(out) as part:
+            write_each(*(partial(harmless(table).to_csv, part / name, index=False) for name, table in tables.items()))
+    except NotWritable as error:
+        raise InputError(f"{error}; {left}") from None

@@ -13,7 +13,7 @@ from pmf_minimal.errors import DataError
 from pmf_minimal.experiments import measures, tuning
 from pmf_minimal.experiments.judging import by_world, judge, summary
 from pmf_minimal.experiments.reading import read_file
-from pmf_minimal.runs.files import move_into_place
+from pmf_minimal.runs.files import write_text
 
 with extra("experiments"):
     import yaml
@@ -119,29 +119,29 @@ def write_tuning(card: str, table: pd.DataFrame) -> None:
         table = pd.concat(
             [old[~old["dataset"].map(tuning.family).isin(set(table["dataset"].map(tuning.family)))], table]
         )
-    _replace(file, table.to_csv(index=False))
+    write_text(file, table.to_csv(index=False))
 
 
 def write(card: str, table: pd.DataFrame, epochs: pd.DataFrame) -> None:
     """Store the runs of a card of the book beside it, and its results in it.
 
     Raises:
-        DataError: the stored runs have data sets that these lack, which would be lost.
+        DataError: the stored runs have data sets that these lack, which would be lost; or there is no room.
     """
     path = CARDS / f"{card}.yaml"
     content = read_file(path)
     table = _four_digits(table)
     check_store(card, set(table["dataset"]))
     head = path.read_text(encoding="utf-8").partition(RESULTS)[0].rstrip("\n") + "\n"
-    _replace(CARDS / f"{card}.csv", table.to_csv(index=False))
+    write_text(CARDS / f"{card}.csv", table.to_csv(index=False))
     if content.get("history"):
         columns = ["dataset", "variant", "seed", "epoch", *content["history"]]
         epochs = epochs.reindex(columns=columns).dropna(subset=content["history"], how="all")
-        _replace(CARDS / f"{card}.history.csv", epochs.round(4).to_csv(index=False))
+        write_text(CARDS / f"{card}.history.csv", epochs.round(4).to_csv(index=False))
     if "tuning" in content:
         content["rates"] = tuning.rates(path)
     found = yaml.safe_dump({"results": results(content, runs(card))}, sort_keys=False, allow_unicode=True, width=120)
-    _replace(path, head + RESULTS + found)
+    write_text(path, head + RESULTS + found)
 
 
 def check_store(card: str, datasets: set[str] | None) -> None:
@@ -168,10 +168,3 @@ def _four_digits(table: pd.DataFrame) -> pd.DataFrame:
     """Measures with four digits, settings as they are."""
     measured = [c for c in table.select_dtypes("float") if not c.startswith("config.")]
     return table.round(dict.fromkeys(measured, 4))
-
-
-def _replace(path: Path, text: str) -> None:
-    """A file is there with its old content or with the new one, never with a part."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    move_into_place(part, path)

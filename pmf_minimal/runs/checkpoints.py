@@ -75,9 +75,10 @@ class Keeper:
             write_json(self.path, self.run | {"tensors": name, "batch": batch, "values": values})
         except OSError as error:
             reason = error.strerror or error
+            then = "goes on from the state before" if os.path.exists(self.path) else "starts anew"
             raise NotWritable(
                 f"{self.folder}: the state after epoch {training.epoch} cannot be written ({reason}); make room, and the "
-                "same command goes on from the state before"
+                f"same command {then}"
             ) from None
         for old in self.folder.glob("state-??????.safetensors"):
             if old.name != name and is_ours(old):

@@ -110,8 +110,14 @@ def test_a_full_disk_leaves_the_state_before(tmp_path):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (5000, before[1]))
     try:
-        with pytest.raises(NotWritable, match=r"the state after epoch 4 cannot be written \(.*\); make room"):
-            fit(random_pair(), config, "cpu", progress=False, checkpoint=tmp_path)
+        for place, epoch, then in (
+            (tmp_path, 4, "goes on from the state before"),
+            (tmp_path / "new", 2, "starts anew"),
+        ):
+            told = rf"the state after epoch {epoch} cannot be written \(.*\); make room, and the same command {then}"
+            with pytest.raises(NotWritable, match=told):
+                fit(random_pair(), config, "cpu", progress=False, checkpoint=place)
+            assert not [*place.glob("*.part")]
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert resume(config, tmp_path).epoch == 2

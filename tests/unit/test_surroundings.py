@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from pmf_minimal.datasets import folders
 from pmf_minimal.errors import NotWritable
+from pmf_minimal.runs import files
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="uses a POSIX shell")
 COMMAND = f"{sys.executable} -m pmf_minimal"
@@ -78,6 +80,63 @@ def test_files_may_not_grow(here):
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("Error: run: cannot be written (File too large); what there is lies in "), done.stderr
     assert shell(f"{COMMAND} align l.csv r.csv --out run", here).returncode == 0 and files_in(here / "run") == WRITTEN
+
+
+@pytest.mark.parametrize("command", ["align", "predict known"])
+def test_the_page_has_no_room(here, command):
+    """The results are there all the same, and the same command goes on to the page from what is kept."""
+    assert shell(f"{COMMAND} align l.csv r.csv --out known", here).returncode == 0
+    told = shell(f"ulimit -f 40; {COMMAND} {command} l.csv r.csv --out run --report report.html", here)
+    assert told.returncode == 2 and files_in(here / "run") == WRITTEN, told.stderr
+    last = told.stderr.strip().splitlines()[-1]
+    assert last.startswith("Error: report.html: cannot be written (File too large)"), last
+    assert "; the results are in run, and the same command with another --out goes on from align-" in last, last
+    done = shell(f"{COMMAND} {command} l.csv r.csv --out again --report report.html", here)
+    assert done.returncode == 0 and (here / "again/matches.csv").read_bytes() == (here / "run/matches.csv").read_bytes()
+    assert files_in(here) == {"l.csv", "r.csv", "known", "run", "again", "report.html"}
+
+
+CARD = """title: A small one
+question: Does it run?
+chapter: notebooks/10_ablations
+preset: paper
+settings: {dim: 8, epochs: 2, batch_size: 200, scoring_start: 1, scoring_end: 2}
+datasets: [synthetic/foreign]
+seeds: 2
+variants: {a: {}, b: {scoring: "off"}}
+claims: []
+"""
+
+
+def test_runs_that_are_finished_survive_tables_without_room(here):
+    (here / "card.yaml").write_text(CARD)
+    command = f"{COMMAND} experiment card.yaml --jobs 1 --cache cache --out out"
+    full = shell(f"ulimit -f 6; {command}", here)
+    last = full.stderr.strip().splitlines()[-1]
+    assert full.returncode == 2 and last.startswith("Error: out: cannot be written (File too large); what there is"), (
+        last
+    )
+    assert last.endswith("; the runs that are finished are in cache; give the same command to go on from there.")
+    runs = {path: path.stat().st_mtime_ns for path in (here / "cache").glob("*.json")}
+    assert len(runs) == 4 and shell(command, here).returncode == 0
+    assert runs == {path: path.stat().st_mtime_ns for path in (here / "cache").glob("*.json")}
+
+
+def test_what_cannot_be_finished_takes_no_room(tmp_path, monkeypatch):
+    """Of any file of a run; its old content stays."""
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    path = tmp_path / "a"
+    path.write_text("old")
+    monkeypatch.setattr(files, "move_into_place", full)
+    for write in (files.write_json, files.write_tensors):
+        with pytest.raises(OSError, match="No space"):
+            write(path, {"x": torch.zeros(3)} if write is files.write_tensors else {})
+    with pytest.raises(NotWritable, match="a: cannot be written .No space left on device.; make room"):
+        files.write_text(path, "new")
+    assert path.read_text() == "old" and files_in(tmp_path) == {"a"}
 
 
 def test_a_folder_that_takes_nothing(here):
