@@ -20,6 +20,7 @@ from pmf_minimal.own.plan import Plan, check, predict
 from pmf_minimal.own.read import read_graph
 from pmf_minimal.own.stages import Stages
 from pmf_minimal.own.tables import Tables
+from pmf_minimal.own.verdicts import rejected_pairs
 from pmf_minimal.scale.cluster import check_address, spreading
 
 __all__ = [
@@ -46,7 +47,8 @@ def align(
     Args:
         left, right: file or folder, see :func:`read_graph`; or a DataFrame of triples (head, relation, tail); or
             ``own.Tables``, which can hold names, attributes and features too.
-        seeds: known pairs: a file, a DataFrame of two columns, or a list of pairs of ids. None if none is known.
+        seeds: known pairs: a file, a DataFrame of two columns, or a list of pairs of ids. None if none is known. Pairs whose column
+            ``verdict`` says rejected, as a report saves them, are known not to match.
         start: find the first matches by ``names`` or ``images`` alone; None by all that can be compared.
         precision: that the kept matches should have, by the estimate.
         many: several left entities may have one right counterpart.
@@ -69,17 +71,19 @@ def align(
     graphs, notes = _graphs(both, name)
     del left, right, both  # large tables; what is compared is in the graphs
     known, remarks = known_pairs(pairs, [graph.number for graph in graphs], name, many=many)
+    rejected = rejected_pairs(pairs, [graph.number for graph in graphs], known, name)
     usable = ~graphs[0].blank[known[:, 0]] & ~graphs[1].blank[known[:, 1]] if len(known) else np.zeros(0, bool)
     plan = predict(graphs)
     if doubt := check(plan):
         remarks.append(doubt)
     stages = stages or Stages()
-    stages.begin(graphs, known[usable], {"many": many, "start": start, "device": device})
+    settings = {"many": many, "start": start}
+    stages.begin(graphs, known[usable], settings | {"device": device, "rejected": rejected.tolist()})
     options = {"many": many, "first": start, "device": device, "progress": progress}
     with spreading(dask) as spread:
-        found = find(graphs, known[usable], **options, stages=stages, spread=spread)
+        found = find(graphs, known[usable], rejected=rejected, **options, stages=stages, spread=spread)
     notes = [*notes, *remarks, *_remarks(graphs)]
-    settings = {"many": many, "start": start}
+    settings["rejected"] = [[graphs[0].ids[i], graphs[1].ids[j]] for i, j in rejected]
     return Alignment(graphs, found, precision, [printable(note) for note in notes], settings, plan)
 
 

@@ -25,7 +25,7 @@ ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:.")
 
 
 def read_settings(folder: Path) -> tuple[pd.DataFrame | None, dict]:
-    """Known pairs (None without any) and settings of an earlier alignment.
+    """Known and rejected pairs (None without any), with their verdict, and settings of an earlier alignment.
 
     Raises:
         DataError: MissingFile, DamagedFile: no folder that :meth:`Alignment.save` wrote.
@@ -33,10 +33,11 @@ def read_settings(folder: Path) -> tuple[pd.DataFrame | None, dict]:
     facts = read_json(folder / "run.json")
     check_format(facts, folder / "run.json")
     try:
-        pairs = [(a, b) for a, b in facts["known"] if isinstance(a, str) and isinstance(b, str)]
-        if len(pairs) < len(facts["known"]) or not all(isinstance(pair, list) for pair in facts["known"]):
+        listed = [[*facts["known"]], [*facts.get("rejected", [])]]  # which runs of older versions do not have
+        if not all(isinstance(x, list) and [*map(type, x)] == [str, str] for x in sum(listed, [])):
             raise ValueError
-        known = pd.DataFrame(pairs, columns=["left", "right"])
+        known = pd.DataFrame(sum(listed, []), columns=["left", "right"])
+        known["verdict"] = np.repeat(["accepted", "rejected"], [*map(len, listed)])
         settings = {"precision": float(facts["precision"]), "start": facts["start"], "many": facts["many"]}
         if settings["start"] not in (None, "names", "images") or not isinstance(settings["many"], bool):
             raise ValueError
@@ -158,7 +159,7 @@ class Alignment:
         """
         images = dict(zip(report.SIDES, (graph.images for graph in self.graphs), strict=True))
         sizes = tuple(len(graph) for graph in self.graphs)
-        subject = report.Subject(title, sizes, self.notes, self.describe)
+        subject = report.Subject(title, sizes, self.notes, self.describe, rejected=self.settings["rejected"])
         subject.picture = picture or (lambda side, uri: images[side].get(uri))
         report.write(self, path, subject)
 

@@ -50,6 +50,7 @@ def find(
     graphs: list[Graph],
     known: np.ndarray,
     *,
+    rejected: np.ndarray | None = None,
     many: bool = False,
     first: str | None = None,
     device: str = "cpu",
@@ -62,6 +63,7 @@ def find(
     Args:
         graphs: left and right.
         known: int64 ``[K, 2]``, numbers of entities that are known to match.
+        rejected: int64 ``[R, 2]``, of those that are known not to match; None without any.
         many: several left entities may have one right counterpart.
         first: begin with this comparison alone, names or images; None with all.
         device: where features of pictures are computed.
@@ -74,9 +76,10 @@ def find(
     """
     stages = stages or Stages()
     swapped = not many and len(graphs[0]) > len(graphs[1])
+    rejected = np.zeros((0, 2), np.int64) if rejected is None else rejected
     if swapped:
-        graphs, known = graphs[::-1], known[:, ::-1]
-    work = _Work(graphs, known, many, progress, stages, spread)
+        graphs, known, rejected = graphs[::-1], known[:, ::-1], rejected[:, ::-1]
+    work = _Work(graphs, known, rejected, many, progress, stages, spread)
     given = _given(graphs, device, progress, stages)
     begin = {name: c for name, c in given.items() if first in (None, name)}
     if not any(hasattr(c, "candidates") for c in begin.values()) and not len(known):
@@ -104,6 +107,7 @@ class _Work:
 
     graphs: list[Graph]
     known: np.ndarray
+    rejected: np.ndarray
     many: bool
     progress: bool
     stages: Stages
@@ -151,7 +155,7 @@ class _Work:
         if not len(row):
             raise DataError("not one pair of entities has anything in common; give known pairs with --seeds")
         key = row * width + column
-        is_known = candidates.marked(key, known[:, 0] * width + known[:, 1])
+        is_known, is_rejected = (candidates.marked(key, x[:, 0] * width + x[:, 1]) for x in (known, self.rejected))
         ours = np.isin(np.arange(len(graphs[0])), known[:, 0])  # rows whose pair is known
         found = ~is_known
         for i, j in searched:
@@ -162,7 +166,7 @@ class _Work:
             similarity[:, k] = self.compared(name, comparison, row, column, key)
         self.before = key, list(by), similarity
         kind = graphs[0].kinds[np.unique(row)]
-        return Pairs(row, column, similarity, is_known, found, self.many, kind)
+        return Pairs(row, column, similarity, is_known, found, self.many, kind, is_rejected)
 
     def compared(self, name: str, comparison, row: np.ndarray, column: np.ndarray, key: np.ndarray) -> np.ndarray:
         """float32 ``[P]``: similarities, taken from the round before where matches do not change them."""

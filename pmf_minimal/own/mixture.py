@@ -48,6 +48,7 @@ class Pairs:
         found: bool ``[P]``: a search found it, and it is not here because it is known alone.
         shared: several rows may have one column as their counterpart.
         kind: int64 ``[rows]``: of what kind the entity of each row that has any pair is; None: all are of one.
+        rejected: bool ``[P]``: known not to match; None: not one is.
     """
 
     row: np.ndarray
@@ -57,6 +58,7 @@ class Pairs:
     found: np.ndarray
     shared: bool = False
     kind: np.ndarray | None = None
+    rejected: np.ndarray | None = None
 
     @cached_property
     def groups(self) -> list[np.ndarray]:
@@ -83,11 +85,11 @@ class Pairs:
 
     @cached_property
     def out(self) -> np.ndarray:
-        """bool ``[P]``: pairs that cannot match, since one of their entities is known to match another."""
+        """bool ``[P]``: pairs that cannot match: they are rejected, or one of their entities is known to match another."""
         taken = np.isin(self.row, self.row[self.known])
         if not self.shared:
             taken |= np.isin(self.column, self.column[self.known])
-        return taken & ~self.known
+        return (taken if self.rejected is None else taken | self.rejected) & ~self.known
 
     @cached_property
     def ordered(self) -> list[tuple[np.ndarray, np.ndarray]]:

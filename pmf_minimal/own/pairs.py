@@ -14,6 +14,7 @@ from pmf_minimal.errors import DuplicateId, EmptyFile, MalformedLine, UnknownId
 from pmf_minimal.own import oaei, rdf
 from pmf_minimal.own.clean import pairs_of
 from pmf_minimal.own.tables import Tables, separator, table_rows
+from pmf_minimal.own.verdicts import REJECTED, UNSURE, VERDICT, with_verdict
 
 # What the columns of pairs are called: ours, those of our own matches.csv, and others' usual ones.
 HEADINGS = (
@@ -40,7 +41,7 @@ def read_pairs(path: str | Path, left: Tables, right: Tables) -> pd.DataFrame:
 
     * ``.csv``, ``.tsv``: two columns. A first line that calls two of them left and right (or source and target, entity1 and
       entity2, or as in our ``matches.csv``) says which; any other first line is a pair. Ids may stand as they do in our own
-      tables, guarded from spreadsheets.
+      tables, guarded from spreadsheets. Where there is a column ``verdict``, pairs that are rejected in it are known not to match.
     * ``.tsv`` or ``.csv`` with subject_id and object_id: SSSOM; mappings of another predicate than exact match are left out.
     * ``.nt``, ``.ttl``, ``.nq``, ``.trig``, ``.owl``, ``.jsonld``, also as ``.gz``: owl:sameAs, skos:exactMatch, owl:equivalentClass, owl:equivalentProperty.
     * ``.rdf``, ``.xml``: OAEI's alignment format, cells whose relation is ``=``.
@@ -48,20 +49,21 @@ def read_pairs(path: str | Path, left: Tables, right: Tables) -> pd.DataFrame:
     The last three may state a pair in either direction, and may speak of third graphs.
 
     Returns:
-        Columns left and right; the index is the place that errors name, file and line (of RDF the file).
+        Columns left and right, and verdict if a pair is rejected; the index is the place that errors name, file and line (of RDF
+        the file).
         ``attrs["notes"]``: sentences on what was left out; ``attrs["links"]``: the file may speak of other graphs too.
 
     Raises:
         DataError: as the readers of these files; EmptyFile: no pair in it.
     """
     path = Path(path)
-    ending, notes, links = path.suffix.lower(), [], True
+    ending, notes, links, rejected = path.suffix.lower(), [], True, set()
     if ending in (".rdf", ".xml"):
         stated, notes = oaei.read(path)
     elif rdf.ending(path) in rdf.FORMATS:
         stated = [(s, o, str(path)) for s, p, o in rdf.links(path) if p in SAME]
     else:
-        stated, notes, links = _read_table(path)
+        stated, notes, links, rejected = _read_table(path)
     known = [tables.entities() for tables in (left, right)]
     stated = [_turned(*pair, *known) for pair in stated] if links else _from_cells(stated, known)
     if not stated:
@@ -69,6 +71,8 @@ def read_pairs(path: str | Path, left: Tables, right: Tables) -> pd.DataFrame:
         raise EmptyFile(f"{path}: no pair in it{told}; give some, or align without --seeds")
     pairs = pd.DataFrame([pair[:2] for pair in stated], columns=["left", "right"], dtype=object)
     pairs.index = pd.Index([pair[2] for pair in stated], name="place")
+    if rejected:
+        pairs[VERDICT] = np.where(pairs.index.isin(rejected), REJECTED, "accepted")
     pairs.attrs = {"notes": notes, "links": links}
     return pairs
 
@@ -86,8 +90,8 @@ def _turned(a: str, b: str, place: str, left: dict, right: dict) -> tuple[str, s
     return (b, a, place) if not (a in left and b in right) and b in left and a in right else (a, b, place)
 
 
-def _read_table(path: Path) -> tuple[list[tuple[str, str, str]], list[str], bool]:
-    """Pairs with their places, notes, and whether the file is SSSOM."""
+def _read_table(path: Path) -> tuple[list[tuple[str, str, str]], list[str], bool, set[str]]:
+    """Pairs with their places, notes, whether the file is SSSOM, and the places of pairs that are rejected."""
     content = lines.decode(lines.content(path), path)
     # SSSOM has its metadata in lines of comment above the table.
     top, rest = _comments(content)
@@ -99,7 +103,7 @@ def _read_table(path: Path) -> tuple[list[tuple[str, str, str]], list[str], bool
     number, heading = rows[0]
     heading = [name.casefold() for name in heading]
     if {*SSSOM} <= {*heading}:
-        return *_sssom(path, heading, rows[1:], _prefixes(top, path)), True
+        return *_sssom(path, heading, rows[1:], _prefixes(top, path)), True, set()
     if len(heading) < 2:
         raise MalformedLine(
             f"{path}:{number}: one column, {rows[0][1][0][:80]!r}; give two, left and right, with a comma or (in .tsv) a tab "
@@ -107,12 +111,16 @@ def _read_table(path: Path) -> tuple[list[tuple[str, str, str]], list[str], bool
         )
     columns = next((names for names in HEADINGS if {*names} <= {*heading}), None)
     i, j = map(heading.index, columns) if columns else (0, 1)
-    found = []
+    found, rejected = [], set()
     for number, row in rows[1:] if columns else rows:
         if not row[i] or not row[j]:
             raise MalformedLine(f"{path}:{number}: an empty field; fill it or drop the line")
-        found.append((row[i], row[j], f"{path}:{number}"))
-    return found, [], False
+        verdict = row[heading.index(VERDICT)].casefold() if columns and VERDICT in heading else ""
+        if verdict == REJECTED:
+            rejected.add(f"{path}:{number}")
+        if verdict != UNSURE:
+            found.append((row[i], row[j], f"{path}:{number}"))
+    return found, [], False, rejected
 
 
 def _comments(content: str) -> tuple[str, str]:
@@ -181,7 +189,7 @@ def known_pairs(
     """
     attrs = getattr(pairs, "attrs", {})
     distinct: dict[tuple[str, str], str] = {}
-    listed = pairs_of(pairs, f"{name}, pairs")
+    listed = pairs_of(with_verdict(pairs, REJECTED, UNSURE)[1], f"{name}, pairs")
     for left, right, place in listed:
         distinct.setdefault((left, right), place)
     unknown, again, used = [], [], [set(), set()]

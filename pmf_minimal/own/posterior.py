@@ -129,7 +129,7 @@ def start(pairs: Pairs, decoys: list[list | None], ratio: float) -> np.ndarray:
         p = np.where(at > 0, p, 0)
         if p.sum() >= max(LEAST_OUT, SHARE_OUT * len(p)):
             left_over[top] *= 1 - p
-    return 1 - left_over
+    return 1 - left_over if pairs.rejected is None else np.where(pairs.rejected, 0.0, 1 - left_over)
 
 
 def _posterior(pairs: Pairs, curves: list[Curve], bias: float, p: np.ndarray) -> Posterior:

@@ -2,8 +2,8 @@
 
 It is one HTML file that needs no network and no server. Names, values and ids come from files that anyone may have written: they
 are in the page as JSON, in which nothing can end its element, and the script shows them as text alone. The page's policy
-lets the browser run that one script and no other, and fetch nothing. What a person accepts is saved as ``seeds.csv``, known
-pairs for the next run.
+lets the browser run that one script and no other, and fetch nothing. What a person accepts and rejects is saved as ``seeds.csv``,
+known pairs for the next run.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import json
 import os
 import string
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,6 +102,7 @@ class Subject:
         notes: sentences on what was left out.
         describe: attributes of an entity and their values.
         picture: image file or Pillow image of an entity, None where there is none.
+        rejected: pairs of ids, left and right, that were known not to match.
     """
 
     title: str
@@ -109,6 +110,7 @@ class Subject:
     notes: Iterable[str] = ()
     describe: Describe = lambda side, uri: {}
     picture: Picture = lambda side, uri: None
+    rejected: Iterable[Sequence[str]] = ()
 
 
 def write(alignment: Alignment, path: str | Path, subject: Subject) -> None:
@@ -176,6 +178,7 @@ def _facts(alignment: Alignment, subject: Subject) -> dict:
         "entities": subject.sizes,
         "asked": alignment.precision,
         "notes": [printable(note) for note in subject.notes],
+        "rejected": [[printable(uri) for uri in pair] for pair in subject.rejected],
         "thresholds": {column: _numbers(values, 17) for column, values in alignment.thresholds.items()},
         "modalities": [printable(column.removeprefix("from ")) for column in parts],
         "matches": columns | {"parts": [_numbers(matches[column]) for column in parts]},

@@ -326,7 +326,7 @@ def seeds(made, rows):
 def test_review_by_keyboard(browser, shown, tmp_path):
     made = alignment(names=["=1+1", 'a "quoted", one'], n_known=4)
     made.matches["left_uri"] = [f"=l{i}" if i % 2 else f"http://l/{i}" for i in range(40)]
-    shown(made, subject(lambda side, uri: {}))
+    shown(made, subject(lambda side, uri: {}, rejected=[("=l1", "=r,2")]))  # by the review before
     hard = [i for i in report.hardest_first(made) if i >= 4]
     press(browser, "aarjuka")  # accept two, reject one, leave one, unsure, back to it, accept it after all
     assert text(browser, "#tally") == "3 accepted · 1 rejected · 0 unsure"
@@ -335,18 +335,24 @@ def test_review_by_keyboard(browser, shown, tmp_path):
     press(browser, "r")  # a known pair that is wrong
     wrong = [i for i in report.hardest_first(made) if i < 4][0]
     accepted = [hard[0], hard[1], hard[4]]
-    assert text(browser, "#save") == "Save seeds.csv (6 pairs)"
+    assert text(browser, "#save") == "Save seeds.csv (6 pairs, 3 rejected)"
     (tmp_path / "down").mkdir()
     path = download(browser, tmp_path / "down")
     assert path.name == "seeds.csv"
-    expected = seeds(made, {0, 1, 2, 3} - {wrong} | {*accepted})
+    before = pd.DataFrame(
+        {"left": ["=l1"], "right": ["=r,2"], "left_name": "", "right_name": "", "verdict": "rejected"}
+    )
+    rejected = [seeds(made, {i}).assign(verdict="rejected") for i in (hard[2], wrong)]
+    expected = seeds(made, {0, 1, 2, 3} - {wrong} | {*accepted}).assign(verdict="accepted")
+    expected = pd.concat([expected, before, *rejected])
     write_table(expected, tmp_path / "expected.csv")
     assert path.read_bytes() == (tmp_path / "expected.csv").read_bytes()
     sides = [
         own.Tables(pd.DataFrame([(uri, "r", uri) for uri in made.matches[f"{side}_uri"]])) for side in ("left", "right")
     ]
-    back = own.read_pairs(path, *sides)
-    assert back.to_numpy().tolist() == expected[["left", "right"]].to_numpy().tolist()
+    back = own.read_pairs(path, *sides)[["left", "right", "verdict"]]
+    expected.iloc[-3, 1] = "'=r,2"  # no graph has it
+    assert back.to_numpy().tolist() == expected[["left", "right", "verdict"]].to_numpy().tolist()
 
 
 def test_the_same_key_takes_it_back_and_undo_does_too(browser, shown):

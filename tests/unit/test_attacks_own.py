@@ -70,6 +70,7 @@ GOOD = {"format": 1, "precision": 0.9, "start": None, "many": False, "known": [[
         {"precision": float("nan")}, {"precision": 7}, {"precision": None}, {"precision": "x"}, {"start": "evil"}, {"start": ["names"]},
         {"start": {}}, {"many": "no"}, {"many": 1}, {"many": None}, {"known": 7}, {"known": [["l0"]]}, {"known": ["ab"]}, {"known": None},
         {"known": [["l0", ["r0"]]]}, {"known": [[None, "r0"]]}, {"precision": 10**400},
+        {"rejected": 7}, {"rejected": [["l0"]]}, {"rejected": ["ab"]}, {"rejected": None}, {"rejected": [["l0", None]]},
     ],
 )  # fmt: skip
 def test_a_run_folder_that_was_changed(sides, tmp_path, change):

@@ -249,9 +249,17 @@ class Entities(list):
 def test_of_an_alignment(tmp_path):
     made, picture = alignment(), Image.new("RGB", (9, 9), "red")
     made.graphs = [Entities(range(45)), Entities(range(47))]
-    made.notes, made.describe = ["a note"], lambda side, uri: {}
+    made.notes, made.describe, made.settings = (
+        ["a note"],
+        lambda side, uri: {},
+        {"rejected": [["http://l/9", "http://r/8"]]},
+    )
     Alignment.report(made, tmp_path / "a.html", "a name", picture=lambda side, uri: picture)
-    page = report.page(made, subject(lambda side, uri: {}, "a name", picture=lambda side, uri: picture))
+    about = subject(
+        lambda side, uri: {}, "a name", picture=lambda side, uri: picture, rejected=[("http://l/9", "http://r/8")]
+    )
+    page = report.page(made, about)
+    assert parts(page)[1]["data"]["rejected"] == [["http://l/9", "http://r/8"]]
     assert (tmp_path / "a.html").read_text("utf-8") == page
 
 

@@ -209,13 +209,16 @@ function remember() {
 
 const verdict = i => verdicts.get(pair(i));
 const seeds = () => all.filter(i => match.known[i] ? verdict(i) !== "rejected" : verdict(i) === "accepted");
+// Also those of earlier reviews, which are matches no more.
+const rejected = () => new Set([...data.rejected.map(ids => ids.join("\t")).filter(key => verdicts.get(key) !== "accepted"),
+  ...[...verdicts.keys()].filter(key => verdicts.get(key) === "rejected")]);
 
 function tally() {
   const number = {accepted: 0, rejected: 0, unsure: 0};
   for (const i of all) if (verdict(i)) number[verdict(i)]++;
   $("tally").textContent = Object.entries(number).map(([word, n]) => `${whole(n)} ${word}`).join(" · ");
-  const pairs = seeds().length;
-  $("save").textContent = `Save seeds.csv (${whole(pairs)} ${pairs === 1 ? "pair" : "pairs"})`;
+  const pairs = seeds().length, others = rejected().size;
+  $("save").textContent = `Save seeds.csv (${whole(pairs)} ${pairs === 1 ? "pair" : "pairs"}${others ? `, ${whole(others)} rejected` : ""})`;
   $("kept-here").textContent = remembers ? "This browser keeps your decisions until you clear its data."
     : "This browser does not keep your decisions: save before you close the page.";
 }
@@ -228,12 +231,17 @@ const cell = text => {
 
 function save() {
   const columns = ["left_uri", "right_uri", "left_name", "right_name"];
-  const lines = seeds().map(i => columns.map(column => cell(match[column][i])).join(","));
+  const row = i => columns.map(column => match[column][i]);
+  const shown = new Map(all.map(i => [pair(i), i]));
+  const accepted = seeds(), others = [...rejected()];
+  const rows = [...accepted.map(i => [...row(i), "accepted"]),
+    ...others.map(key => [...(shown.has(key) ? row(shown.get(key)) : [...key.split("\t"), "", ""]), "rejected"])];
+  const lines = rows.map(cells => cells.map(cell).join(","));
   const link = el("a", {download: "seeds.csv",
-    href: URL.createObjectURL(new Blob([["left,right,left_name,right_name", ...lines, ""].join("\n")], {type: "text/csv"}))});
+    href: URL.createObjectURL(new Blob([["left,right,left_name,right_name,verdict", ...lines, ""].join("\n")], {type: "text/csv"}))});
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-  $("said").textContent = `${whole(lines.length)} pairs saved as seeds.csv.`;
+  $("said").textContent = `${whole(accepted.length)} pairs${others.length ? ` and ${whole(others.length)} rejected ones` : ""} saved as seeds.csv.`;
 }
 
 // --- Filters and the list -------------------------------------------------------------------------------------------
