@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -474,6 +475,19 @@ def test_no_worse_than_a_baseline(name):
     kept = kept[kept["left_uri"].isin(truth["left"]) | kept["right_uri"].isin(truth["right"])]
     right_ones = len(true & set(zip(kept["left_uri"], kept["right_uri"], strict=True)))
     assert 2 * right_ones / (len(true) + len(kept)) >= BASELINES[name]
+
+
+def test_with_and_without_known_pairs_the_same_entities_are_judged():
+    place = Path(__file__).parents[1] / "benchmarks" / "own_graphs.py"
+    script = runpy.run_path(str(place))
+    truth = pd.DataFrame([(f"l{i}", f"r{i}") for i in range(10)], columns=["left", "right"])
+    given = {("l0", "r0"), ("l1", "r1")}
+    kept = pd.DataFrame(
+        [("l0", "r0"), ("l1", "r5"), ("l6", "r0"), ("l2", "r2"), ("l3", "r4"), ("x", "y")],
+        columns=["left_uri", "right_uri"],
+    ).assign(known=[True, *[False] * 5])
+    # Of eight that are left one is found, and one is wrong.
+    assert script["judged"](script["among_the_rest"](kept, given), truth, given) == (1, 2, 8)
 
 
 def tried_rows(n, **facts):
