@@ -24,7 +24,14 @@ CELLS = 2**24
 
 
 def nearest(
-    left: csr_array, right: csr_array, k: int, told: str | None = None, spread: Spread = map
+    left: csr_array,
+    right: csr_array,
+    k: int,
+    told: str | None = None,
+    spread: Spread = map,
+    *,
+    each: int | None = None,
+    worth: float | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of the k largest positive products of each row of ``left`` with the rows of ``right``, int64 ``[P]`` each.
 
@@ -33,17 +40,17 @@ def nearest(
         k: how many of each row.
         told: what the progress bar says; None shows none.
         spread: what computes the blocks.
+        each: products for each row, at most, where there are many rows; None as many as ``EACH``.
+        worth: so much of its best one a row's candidates after the first few have to be, where there are many rows; None as
+            much as ``WORTH``, 0 all are kept.
     """
-    often = np.bincount(right.indices, minlength=left.shape[1])
-    frequency = np.bincount(left.indices, minlength=left.shape[1]) * often
-    order = np.argsort(frequency, kind="stable")
-    some = np.cumsum(frequency[order], dtype=float) <= max(MAX_PRODUCTS, EACH * left.shape[0])
-    words = np.sort(order[some & (frequency[order] > 0)])
-    left, turned, often = left[:, words], right[:, words].T.tocsr(), often[words]
+    words, often = _rarest(left, right, max(MAX_PRODUCTS, (each or EACH) * left.shape[0]))
+    left, turned = left[:, words], right[:, words].T.tocsr()
     products = np.r_[0, np.cumsum(often[left.indices])][left.indptr]
     edges = np.searchsorted(products, np.arange(0, products[-1] + CELLS, CELLS), "right") - 1
     edges = np.unique(np.r_[0, edges, left.shape[0]]).tolist()
-    search = partial(_nearest, turned, k, left.shape[0] > MANY)
+    worth = 0 if left.shape[0] <= MANY else WORTH if worth is None else worth
+    search = partial(_nearest, turned, k, worth)
     blocks = spread(search, (left[start:stop] for start, stop in pairwise(edges)))
     rows, columns = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     for start, (row, column) in zip(
@@ -54,12 +61,32 @@ def nearest(
     return np.concatenate(rows), np.concatenate(columns)
 
 
-def _nearest(turned: csr_array, k: int, many: bool, left: csr_array) -> tuple[np.ndarray, np.ndarray]:
+def crowded(left: csr_array, right: csr_array) -> bool:
+    """Whether :func:`nearest` passes over the commonest words."""
+    return _frequency(left, right)[1].sum(dtype=float) > max(MAX_PRODUCTS, EACH * left.shape[0])
+
+
+def _rarest(left: csr_array, right: csr_array, limit: float) -> tuple[np.ndarray, np.ndarray]:
+    """int64 ``[W']``: the rarest words that both have, ascending, of no more products than a limit, and in how many right rows each is."""
+    often, frequency = _frequency(left, right)
+    words = np.flatnonzero(frequency)
+    order = words[np.argsort(frequency[words], kind="stable")]
+    words = np.sort(order[np.cumsum(frequency[order], dtype=float) <= limit])
+    return words, often[words]
+
+
+def _frequency(left: csr_array, right: csr_array) -> tuple[np.ndarray, np.ndarray]:
+    """int64 ``[W]``: in how many right rows each word is, and how many products it takes."""
+    often = np.bincount(right.indices, minlength=left.shape[1])
+    return often, np.bincount(left.indices, minlength=left.shape[1]) * often
+
+
+def _nearest(turned: csr_array, k: int, worth: float, left: csr_array) -> tuple[np.ndarray, np.ndarray]:
     """The same for some rows.
 
     Args:
         turned: sparse ``[W, n']``.
-        many: those that are not worth it are left out.
+        worth: as there; 0 leaves none out.
     """
     block = left @ turned
     kept = []
@@ -69,18 +96,18 @@ def _nearest(turned: csr_array, k: int, many: bool, left: csr_array) -> tuple[np
         else:
             kept.append(np.arange(first, last))
     row, place = np.repeat(np.arange(len(kept)), list(map(len, kept))), np.concatenate(kept)
-    if many:
-        row, place = _worth(row, place, block.data)
+    if worth:
+        row, place = _worth(row, place, block.data, worth)
     return row, block.indices[place]
 
 
-def _worth(row: np.ndarray, place: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _worth(row: np.ndarray, place: np.ndarray, values: np.ndarray, worth: float) -> tuple[np.ndarray, np.ndarray]:
     """Those of the places, sorted by row, that are among the first ``FEW`` of their row by value, or near enough to the first."""
     order = np.lexsort([-values[place], row])
     row, place = row[order], place[order]
     new = np.r_[True, row[1:] != row[:-1]] if len(row) else np.zeros(0, bool)
     start = np.flatnonzero(new)[np.cumsum(new) - 1]
-    good = (np.arange(len(row)) - start < FEW) | (values[place] >= WORTH * values[place[start]])
+    good = (np.arange(len(row)) - start < FEW) | (values[place] >= worth * values[place[start]])
     return row[good], place[good]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from pmf_minimal.datasets.assemble import unit
-from pmf_minimal.own import candidates
+from pmf_minimal.own import candidates, keys
 from pmf_minimal.own.graph import Graph
 from pmf_minimal.own.stages import Stages
 from pmf_minimal.own.words import fold, vectors
@@ -27,19 +27,33 @@ class Sparse:
     Args:
         left, right: sparse ``[rows, W]``, rows of length 1 or 0.
         owners: int64 ``[rows]`` each, ascending: whose row it is.
+        rarer: searches the same rows by rarer words, as :func:`candidates.nearest` does; asked where common words are passed over.
     """
 
-    def __init__(self, left: csr_array, right: csr_array, owners: Sequence[np.ndarray], sizes: tuple[int, int]):
-        self.sides, self.owners = (left, right), owners
+    def __init__(
+        self,
+        left: csr_array,
+        right: csr_array,
+        owners: Sequence[np.ndarray],
+        sizes: tuple[int, int],
+        rarer: Callable | None = None,
+    ):
+        self.sides, self.owners, self.rarer = (left, right), owners, rarer
         self.starts = [np.searchsorted(o, np.arange(n + 1)) for o, n in zip(owners, sizes, strict=True)]
         self.searched: tuple[np.ndarray, np.ndarray] | None = None
 
     def candidates(self, k: int, told: str | None, spread: Spread = map) -> tuple[np.ndarray, np.ndarray]:
         """Entities of the k most similar rows of each left row; they are searched for once, by ``spread`` in parts."""
         if self.searched is None:
-            i, j = candidates.nearest(*self.sides, k, told, spread)
+            found = [candidates.nearest(*self.sides, k, told, spread)]
+            if self.rarer and candidates.crowded(*self.sides):
+                found.append(self.rarer(k, told, spread))
+            i, j = candidates.distinct(found, len(self.owners[1]))
             self.searched = self.owners[0][i], self.owners[1][j]
         return self.searched
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "rarer": None}  # a search alone needs them, and what is sent to workers compares
 
     def decoys(self, kinds: Sequence[np.ndarray]) -> list[list[tuple]]:
         """Of each graph :func:`_within`; ``kinds`` says of what kind its entities are, int64 ``[n]``."""
@@ -90,7 +104,9 @@ def names(graphs: Sequence[Graph]) -> Sparse | None:
     """By all names of an entity, each with each."""
     texts = [[fold(name) for some in graph.names for name in some] for graph in graphs]
     owners = [np.repeat(np.arange(len(graph)), [len(some) for some in graph.names]) for graph in graphs]
-    return Sparse(*vectors(*texts), owners, tuple(map(len, graphs))) if all(texts) else None
+    if not all(texts):
+        return None
+    return Sparse(*vectors(*texts), owners, tuple(map(len, graphs)), partial(keys.by_names, texts))
 
 
 def values(graphs: Sequence[Graph]) -> Sparse | None:
@@ -99,7 +115,8 @@ def values(graphs: Sequence[Graph]) -> Sparse | None:
         return None
     texts = [said(graph) for graph in graphs]
     owners = [np.array([i for i, text in enumerate(side) if text], int) for side in texts]
-    return Sparse(*vectors(*([text for text in side if text] for side in texts)), owners, tuple(map(len, graphs)))
+    told = [[text for text in side if text] for side in texts]
+    return Sparse(*vectors(*told), owners, tuple(map(len, graphs)), partial(keys.by_values, graphs, owners))
 
 
 def said(graph: Graph) -> list[str]:

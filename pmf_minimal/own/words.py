@@ -22,7 +22,7 @@ SHORT = 80
 MAX_WORD, MAX_TEXT = 64, 4000
 #: Texts that are taken apart at a time.
 CHUNK = 2**15
-_PRIME = np.uint64(1099511628211)  # of the hash FNV-1a
+PRIME = np.uint64(1099511628211)  # of the hash FNV-1a
 _ASCII = {code: " " for code in range(128) if not chr(code).isalnum()}
 _HUMP = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])")
 
@@ -51,10 +51,13 @@ def vectors(left: Sequence[str], right: Sequence[str], pieces: bool = True) -> l
         left, right: folded texts.
         pieces: by words and pieces of words, each half of the cosine; else by words alone.
     """
+    return vectors_by([_words, _pieces] if pieces else [_words], left, right)
+
+
+def vectors_by(splits: Sequence[Callable], left: Sequence[str], right: Sequence[str]) -> list[csr_array]:
+    """The same by any ways of taking texts apart, each of which gives the number of the text, and hash, of every part."""
     texts = [*left, *right]
-    parts = [weighted(_counts(texts, _words))]
-    if pieces:
-        parts.append(weighted(_counts([text[:SHORT] for text in texts], _pieces)))
+    parts = [weighted(_counts(texts, split)) for split in splits]
     both = csr_array(hstack(parts, format="csr")) * np.float32(len(parts) ** -0.5)
     return [both[: len(left)], both[len(left) :]]
 
@@ -85,7 +88,7 @@ def _counts(texts: Sequence[str], split: Callable) -> csr_array:
     return csr_array(vstack(rows, format="csr")) if rows else csr_array((0, 0), dtype=np.float32)
 
 
-def _codes(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def letters_of(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """uint64 letters of all texts, each with a blank around every word, and int32 the number of the text of each."""
     padded = [f" {text} " for text in texts]
     letters = np.frombuffer("".join(padded).encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
@@ -94,7 +97,7 @@ def _codes(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
 
 def _words(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Number of the text, and hash, of every word."""
-    letters, owner = _codes(texts)
+    letters, owner = letters_of(texts)
     inside = letters != 32
     start = np.flatnonzero(inside & ~np.roll(inside, 1)) if len(letters) else np.zeros(0, int)
     if not len(start):
@@ -102,20 +105,20 @@ def _words(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     place = np.arange(len(letters)) - np.maximum.accumulate(
         np.where(inside & ~np.roll(inside, 1), np.arange(len(letters)), 0)
     )
-    power = np.cumprod(np.full(MAX_WORD, _PRIME))[np.minimum(place, MAX_WORD - 1)]
+    power = np.cumprod(np.full(MAX_WORD, PRIME))[np.minimum(place, MAX_WORD - 1)]
     return owner[start], np.add.reduceat(np.where(inside, (letters + np.uint64(7)) * power, np.uint64(0)), start)
 
 
 def _pieces(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Number of the text, and hash, of every piece of a word; its beginning and end count as letters."""
-    letters, owner = _codes(texts)
+    letters, owner = letters_of([text[:SHORT] for text in texts])
     blank = letters == 32
     found, of = [], []
     for size in SIZES:
         last = len(letters) - size + 1
         code, good = np.full(max(last, 0), np.uint64(size)), np.ones(max(last, 0), bool)
         for k in range(size):
-            code = code * _PRIME + letters[k : last + k] if last > 0 else code
+            code = code * PRIME + letters[k : last + k] if last > 0 else code
             if 0 < k < size - 1:
                 good &= ~blank[k : last + k]
         if last > 0:

@@ -1,5 +1,7 @@
 """What keeps an alignment's time and memory near the number of entities: each part against its plain form, and the plan."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,7 @@ from pmf_minimal import own
 from pmf_minimal.cli.main import main
 from pmf_minimal.datasets import worlds
 from pmf_minimal.errors import DataError
-from pmf_minimal.own import candidates, estimates, learnt, matcher, mixture, plan
+from pmf_minimal.own import candidates, estimates, keys, learnt, matcher, mixture, modalities, plan, words
 from pmf_minimal.scale import cluster
 
 
@@ -55,6 +57,71 @@ def test_the_commonest_words_are_passed_over(monkeypatch):
     assert [*zip(i.tolist(), j.tolist(), strict=True)] == [(0, 0), (1, 1)]
     monkeypatch.setattr(candidates, "EACH", 4)
     assert len(candidates.nearest(left, right, 3)[0]) == 9
+
+
+def plain_keys(text):
+    """Any two neighbouring words, as they are and with one letter left out, in a loop."""
+    words, found = text.split(), set()
+    less = lambda word: [word[:k] + word[k + 1 :] for k in range(len(word))]  # noqa: E731
+    for k, one in enumerate(words):
+        other = words[(k + 1) % len(words)] if len(words) > 1 else ""
+        found |= {tuple(sorted((some, other))) for some in [one, *less(one)]}
+        found |= {tuple(sorted((one, some))) for some in less(other)}
+    return found
+
+
+def test_keys_of_names_are_those_of_a_loop():
+    names = [
+        "jo smith",
+        "smith jo",
+        "jo smiht",
+        "jo smit",
+        "jo q smith",
+        "smith jo q",
+        "ab",
+        "",
+        "jo",
+        "a b",
+        "a a",
+        "éa b cde f",
+    ]
+    left, right = words.vectors_by([keys._pairs_of_words], names, names)
+    shared = ((left != 0).astype(int) @ (right != 0).T.astype(int)).toarray()
+    plain = [plain_keys(name) for name in names]
+    assert shared.tolist() == [[len(one & other) for other in plain] for one in plain]
+    assert np.allclose(np.sqrt((left**2).sum(axis=1)), [name != "" for name in names])
+    assert not any(x.nnz for x in words.vectors_by([keys._pairs_of_words], ["", ""], [""]))
+
+
+def test_keys_of_values_are_values_in_pairs_and_with_words():
+    sides = []
+    for name, values in (("Jo Smith", ["1950-01-02", "Town"]), ("Jo Smyth", ["town", "1950-01-02"])):
+        triples = pd.DataFrame([["a", "r", "b"]], columns=["head", "relation", "tail"])
+        rows = pd.DataFrame([["a", "p", value] for value in values], columns=["entity", "attribute", "value"])
+        sides.append(own.Tables(triples, attributes=rows, labels={"name": {"a": name}}))
+    graphs, _ = own._graphs(sides, "these")
+    assert [graph.ids[0] for graph in graphs] == ["a", "a"] and [len(graph.values) for graph in graphs] == [2, 2]
+    texts = [{*keys._joined(graph)[0].split()} for graph in graphs]
+    assert texts[0] & texts[1] == {"town", "1950-01-02", "1950-01-02|town", "jo|town", "jo|1950-01-02"}
+    assert texts[0] - texts[1] == {"smith|town", "smith|1950-01-02"} and keys._joined(graphs[0])[1] == ""
+
+
+def test_keys_find_what_is_lost_where_common_words_are_passed_over(monkeypatch):
+    syllables = ["ka", "lo", "mi", "ren", "tus", "va"]
+    names = [f"{a}{b}{c} {d}{a}{b}" for a in syllables for b in syllables for c in syllables for d in syllables[:2]]
+    spelt = [name[: k % 6] + name[k % 6 + 1 :] for k, name in enumerate(names)]
+    owners = [np.arange(len(names))] * 2
+    found = []
+    for products in (2e8, 2000):
+        monkeypatch.setattr(candidates, "MAX_PRODUCTS", products)
+        monkeypatch.setattr(candidates, "EACH", 1)
+        monkeypatch.setattr(candidates, "MANY", 10)
+        for rare in (None, partial(keys.by_names, (names, spelt))):
+            compared = modalities.Sparse(*words.vectors(names, spelt), owners, (len(names),) * 2, rare)
+            i, j = compared.candidates(20, None)
+            found.append((len(i), (i == j).sum() / len(names)))
+    assert found[0] == found[1]  # no word was passed over
+    assert found[2][1] < 0.9 and found[3][1] > 0.99
 
 
 def test_the_best_pair_is_the_first_of_equals():
