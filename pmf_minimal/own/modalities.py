@@ -16,6 +16,8 @@ from pmf_minimal.own.stages import Stages
 from pmf_minimal.own.words import fold, vectors
 from pmf_minimal.scale.cluster import Spread
 
+#: Products for each row of a search beside one by rarer words; of many rows half as many candidates, too.
+BESIDE = 1500
 #: Entities of each graph that are compared with others of their own.
 SAMPLE = 1000
 _DIGITS = re.compile(r"(?<!\d)0*(\d+)")
@@ -45,9 +47,11 @@ class Sparse:
     def candidates(self, k: int, told: str | None, spread: Spread = map) -> tuple[np.ndarray, np.ndarray]:
         """Entities of the k most similar rows of each left row; they are searched for once, by ``spread`` in parts."""
         if self.searched is None:
-            found = [candidates.nearest(*self.sides, k, told, spread)]
             if self.rarer and candidates.crowded(*self.sides):
-                found.append(self.rarer(k, told, spread))
+                fewer = k // 2 if self.sides[0].shape[0] > candidates.MANY else k
+                found = [candidates.nearest(*self.sides, fewer, told, spread, each=BESIDE), self.rarer(k, told, spread)]
+            else:
+                found = [candidates.nearest(*self.sides, k, told, spread)]
             i, j = candidates.distinct(found, len(self.owners[1]))
             self.searched = self.owners[0][i], self.owners[1][j]
         return self.searched

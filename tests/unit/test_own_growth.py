@@ -122,6 +122,14 @@ def test_keys_find_what_is_lost_where_common_words_are_passed_over(monkeypatch):
             found.append((len(i), (i == j).sum() / len(names)))
     assert found[0] == found[1]  # no word was passed over
     assert found[2][1] < 0.9 and found[3][1] > 0.99
+    nothing = np.zeros(0, np.int64), np.zeros(0, np.int64)
+    compared = modalities.Sparse(*words.vectors(names, spelt), owners, (len(names),) * 2, lambda *asked: nothing)
+    i, _ = compared.candidates(6, None)
+    assert np.bincount(i).max() == 3  # of many rows half as many by the common words
+    monkeypatch.setattr(candidates, "MANY", len(names))
+    compared.searched = None
+    i, _ = compared.candidates(6, None)
+    assert np.bincount(i).max() == 6
 
 
 def test_the_best_pair_is_the_first_of_equals():
