@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from threading import RLock
 
 import pandas as pd
 import torch
@@ -190,6 +191,7 @@ def key(cell: RunSpec, root: Path | None = None, device: str = "cpu") -> str:
 
 def _named(name: str, cell: RunSpec, root: Path | None, device: str) -> tuple[str, dict]:
     """A run and its name; what goes wrong says in which run."""
+    tqdm.set_lock(RLock())  # tqdm's own, between processes, is reported as lost where one is ended
     try:
         return name, run_cell(cell, root, device)
     except DataError as error:

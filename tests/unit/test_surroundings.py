@@ -122,6 +122,13 @@ def test_runs_that_are_finished_survive_tables_without_room(here):
     assert runs == {path: path.stat().st_mtime_ns for path in (here / "cache").glob("*.json")}
 
 
+def test_a_run_that_fails_in_another_process_is_one_sentence(here):
+    (here / "card.yaml").write_text(CARD.replace("dim: 8", "dim: 8, lr: 1.0e+8"))
+    done = shell(f"{COMMAND} experiment card.yaml --jobs 2 --cache cache", here)
+    last = done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 2 and last.startswith("Error: synthetic/foreign, "), done.stderr
+
+
 def test_what_cannot_be_finished_takes_no_room(tmp_path, monkeypatch):
     """Of any file of a run; its old content stays."""
 
