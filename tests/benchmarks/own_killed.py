@@ -24,7 +24,8 @@ FILES = ("matches.csv", "thresholds.csv", "run.json")
 def started(world, out):
     files = [str(world / name) for name in ("left", "right")]
     words = ["align", *files, "--seeds", str(world / "seeds.csv"), "--out", str(out)]
-    return subprocess.Popen([sys.executable, "-m", "pmf_minimal", *words], stdout=subprocess.DEVNULL)
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen([sys.executable, "-m", "pmf_minimal", *words], **silent)
 
 
 def stages(folder):
