@@ -56,6 +56,8 @@ def _read(file: Path) -> pd.DataFrame:
         raise
     except (OSError, ValueError) as error:  # pandas' own errors and those of the encoding are ValueErrors
         raise MalformedLine(f"{file}: not a table of {', '.join(COLUMNS)} ({because(error)}); mend it") from None
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes the fields that are too many for an index
+        raise MalformedLine(f"{file}: its rows have more fields than columns; put fields with commas into quotes")
     if not set(COLUMNS) <= set(table):
         raise MalformedLine(f"{file}:1: the columns have to be {', '.join(COLUMNS)}")
     wrong = ~table["split"].isin(["train", "test"])

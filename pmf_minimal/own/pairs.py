@@ -137,7 +137,7 @@ def _prefixes(comments: str, path: Path) -> dict[str, str]:
     for line in comments.splitlines():
         line = line.removeprefix("#")
         indented = line[:1].isspace() and (line[1:2].isspace() or inside)
-        key, _, value = (part.strip().strip("\"'") for part in line.partition(":"))
+        key, _, value = (_unquoted(part.strip()) for part in line.partition(":"))
         if inside and indented and value:
             if len(value) > MAX_PREFIX:  # it may be used a million times
                 raise MalformedLine(f"{path}: the prefix {key[:20]} stands for {len(value):,} characters; shorten it")
@@ -145,6 +145,10 @@ def _prefixes(comments: str, path: Path) -> dict[str, str]:
         else:
             inside = key == "curie_map"
     return found
+
+
+def _unquoted(word: str) -> str:
+    return word[1:-1] if len(word) > 1 and word[0] == word[-1] and word[0] in "\"'" else word
 
 
 def _sssom(path: Path, heading: list[str], rows: list, prefixes: dict) -> tuple[list[tuple[str, str, str]], list[str]]:

@@ -13,7 +13,6 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
-from xml.parsers import expat
 
 import pandas as pd
 
@@ -22,7 +21,7 @@ from pmf_minimal.datasets.archives import MAX_GROWTH, SMALL
 from pmf_minimal.datasets.escape import one_line
 from pmf_minimal.datasets.files import because
 from pmf_minimal.errors import DamagedFile, DataError, EmptyFile, MalformedLine
-from pmf_minimal.own.oaei import SEPARATOR
+from pmf_minimal.own.rdfxml import NO_LANGUAGE, checked_xml
 from pmf_minimal.own.tables import Tables, inside
 
 #: Ending -> what the format is called; each may be packed by gzip, with ``.gz`` behind it.
@@ -39,7 +38,6 @@ LABELS = (  # of the first that an entity has in a language its name is taken
     "http://xmlns.com/foaf/0.1/name",
 )
 PICTURES = ("http://xmlns.com/foaf/0.1/depiction", "http://schema.org/image", "https://schema.org/image")
-OWL_XML = f"http://www.w3.org/2002/07/owl#{SEPARATOR}Ontology"
 _TURTLE = re.compile(rb"\s*(@(prefix|base)|(prefix|base)\s|#|<https?:)", re.IGNORECASE)
 #: What no IRI may hold, or one without a scheme.
 _FORBIDDEN = re.compile(r"[\x00-\x20<>\"{}|^`\\]|^[^:]*$")
@@ -133,7 +131,7 @@ def _parse(path: Path, strange: set[str] | None = None) -> Iterator[tuple[str, s
         if _TURTLE.match(data):  # as many a file of an ontology is, whatever it is called
             form = "Turtle"
         else:
-            _check_xml(path, data)
+            data = checked_xml(path, data)
     if form != "RDF/XML":
         lines.decode(data, path)  # the line that is no UTF-8 is named here
     try:
@@ -163,7 +161,7 @@ def _parse(path: Path, strange: set[str] | None = None) -> Iterator[tuple[str, s
             s, p, o = word(triple.subject), word(triple.predicate), triple.object
             language = None
             if isinstance(o, pyoxigraph.Literal):
-                language = (o.language or "").partition("-")[0].lower()
+                language = (o.language or "").partition("-")[0].lower() if o.language != NO_LANGUAGE else ""
             value = None if isinstance(o, pyoxigraph.Triple) else word(o)
             left -= len(s) + len(p) + len(value or "")
             if left < 0:  # a prefix may stand for a megabyte, and be used a million times
@@ -199,24 +197,6 @@ def _content(path: Path) -> bytes:
             )
         data = data.removeprefix(b"\xef\xbb\xbf")
     return data
-
-
-def _check_xml(path: Path, data: bytes) -> None:
-    """MalformedLine unless it is XML to the end; DamagedFile where it is an ontology in another form than RDF/XML."""
-    parser = expat.ParserCreate(namespace_separator=SEPARATOR)
-    roots: list[str] = []
-    parser.StartElementHandler = lambda name, _: roots or roots.append(name)
-    try:
-        parser.Parse(data, True)
-    except expat.ExpatError as error:
-        place = f"{error.lineno}:{error.offset + 1}"
-        raise MalformedLine(
-            f"{path}:{place}: not XML ({because(error, 80)}); mend the line, or get the file again"
-        ) from None
-    except (ValueError, LookupError) as error:
-        raise MalformedLine(f"{path}:1: not XML that can be read ({because(error, 80)}); convert it to UTF-8") from None
-    if roots[0] == OWL_XML:
-        raise DamagedFile(f"{path}: an ontology as OWL/XML; save it as RDF/XML or Turtle")
 
 
 def ending(path: Path) -> str:

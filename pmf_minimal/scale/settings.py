@@ -81,8 +81,9 @@ def _fits(value, kind: type) -> bool:
     if kind is bool or isinstance(value, bool):
         return kind is bool and isinstance(value, bool)
     if kind is float:
-        # A whole number may be too large to be asked whether it is finite.
-        return isinstance(value, int | float) and abs(value) <= sys.float_info.max
+        # A whole number may be too large to be asked whether it is finite, or to be put into a tensor.
+        most = sys.float_info.max if isinstance(value, float) else 2**63 - 1
+        return isinstance(value, int | float) and abs(value) <= most
     return isinstance(value, kind)
 
 

@@ -364,6 +364,7 @@ def test_a_shipped_split(shipped, tmp_path, monkeypatch):
         ("left,right,split\n0,99999999,train\n", ":2: 0, 99999999 is no pair of entities"),
         ("left,right,split\n1,2,valid\n", ":2: 'valid' is neither train nor test"),
         ('left,right,split\n"1', "not a table"),
+        ('left,right,split\n1,2,"\n",3,train\n1,2,train\n', "more fields than columns"),
         ("left,right,split\n", "it needs pairs for training and for testing"),
     ],
 )

@@ -115,6 +115,7 @@ def write_rdfxml(draw, facts):
 
 IRI, LITERAL = r"<(http://[a-z0-9/]+)>", r'"([^"\\\r\n]*)"(?:@([a-z]{2,8}(?:-[A-Za-z]{2})?))?'
 QUAD = re.compile(rf"{IRI} {IRI} (?:{IRI}|{LITERAL})(?: <http://[a-z0-9/]+>| _:g)? \.")
+TRIPLE = re.compile(rf"{IRI} {IRI} (?:{IRI}|{LITERAL}) \.")
 
 
 def text_of(data):
@@ -133,6 +134,12 @@ def read_nquads(data):
     text = text_of(data)
     lines = [QUAD.fullmatch(line) for line in text.split("\n") if line] if text is not None else [None]
     return {fact(*line.groups()) for line in lines} if all(lines) else None
+
+
+def read_ntriples(data):
+    """The same of lines of three terms; a line of four is no N-Triples."""
+    lines = (text_of(data) or "").split("\n")
+    return read_nquads(data) if all(TRIPLE.fullmatch(line) for line in lines if line) else None
 
 
 NAME = r"x:([a-z0-9]+)"
@@ -236,7 +243,10 @@ FORMS = {
     "trig": (write_trig, read_trig),
     "jsonld": (write_jsonld, read_jsonld),
     "rdf": (write_rdfxml, read_rdfxml),
-    "nt.gz": (lambda draw, facts: "".join(f"<{s}> <{p}> {term(o, lang)} .\n" for s, p, o, lang in facts), read_nquads),
+    "nt.gz": (
+        lambda draw, facts: "".join(f"<{s}> <{p}> {term(o, lang)} .\n" for s, p, o, lang in facts),
+        read_ntriples,
+    ),
 }
 
 

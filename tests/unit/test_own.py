@@ -346,3 +346,14 @@ def test_same_as_in_either_direction(tmp_path):
     same = [("http://a/0", "http://b/0"), ("http://b/1", "http://a/1"), ("http://b/0", "http://a/0")]
     (tmp_path / "s.nt").write_text(rdf.write_same_as(same))
     assert own.from_frames(*sides, own.read_pairs(tmp_path / "s.nt", *sides)).pairs.tolist() == [[0, 12], [1, 13]]
+
+
+def test_an_empty_language_is_none(tmp_path):
+    """XML takes back a language by an empty one, which pyoxigraph refuses; what only looks like one is text."""
+    (tmp_path / "g.rdf").write_text(
+        '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:x="http://x/" xml:lang="fr">'
+        '<rdf:Description rdf:about="http://x/0"><x:p xml:lang="">Paris</x:p><x:p>Lyon</x:p>'
+        "<x:p xml:lang = ''>a xml:lang=\"\" b</x:p></rdf:Description></rdf:RDF>"
+    )
+    said = [(value, language) for _, _, value, language in rdf._parse(tmp_path / "g.rdf")]
+    assert said == [("Paris", ""), ("Lyon", "fr"), ('a xml:lang="" b', "")]

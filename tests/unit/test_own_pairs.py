@@ -110,6 +110,10 @@ def test_sssom(tmp_path):
         read(tmp_path / "m.tsv", sssom([["L:0", "", "skos:exactMatch", "", "", "x"]]))
     with pytest.raises(errors.MalformedLine, match=r"m.tsv:8: 2 fields, not 6"):
         read(tmp_path / "m.tsv", sssom([*exact[:1], ["a", "b"]]))
+    # A quote at one end is a part of the prefix.
+    odd = META.replace('"http://r/"', 'http://r/"')
+    with pytest.raises(errors.DataError):
+        read(tmp_path / "o.tsv", sssom(exact[:1], odd))
     # Without metadata the ids have to be whole.
     assert read(tmp_path / "n.tsv", sssom([["http://l/0", "", "skos:exactMatch", "", "http://r/0", ""]], ""))[0] == [
         (0, 0)
