@@ -112,11 +112,13 @@ def read_facts(folder: Path, graphs: GraphPair) -> dict:
         facts["same"] = same and np.allclose(images, here, rtol=0, atol=1e-3)
     if missing := ", ".join(m for m in modalities if m not in graphs.modalities):
         raise OtherRun(
-            f"{folder}: trained with {missing} too, which these graphs lack; give the same files, and the same "
+            f"{folder}: trained with {one_line(missing, 200)} too, which these graphs lack; give the same files, and the same "
             "features (on the command line with --features)"
         )
     if more := ", ".join(m for m in graphs.modalities if m not in modalities):
-        raise OtherRun(f"{folder}: trained on other graphs than these, without {more}; leave it out, or train anew")
+        raise OtherRun(
+            f"{folder}: trained on other graphs than these, without {one_line(more, 200)}; leave it out, or train anew"
+        )
     return facts
 
 

@@ -297,6 +297,17 @@ def test_archives(tmp_path):
     check()
 
 
+def test_a_name_without_end_is_cut_in_the_message(finished, tmp_path):
+    graphs, folder = finished
+    shutil.copytree(folder, tmp_path / "run")
+    facts = json.loads((tmp_path / "run" / "run.json").read_text())
+    facts["modalities"].append("a" * 5000 + "\x1b")
+    (tmp_path / "run" / "run.json").write_text(json.dumps(facts))
+    with pytest.raises(DataError, match="trained with a+… too, which these graphs lack") as caught:
+        load_run(tmp_path / "run", graphs)
+    assert len(str(caught.value)) < 1000
+
+
 def test_weights_that_are_not_finite_are_refused(finished, tmp_path):
     graphs, folder = finished
     shutil.copytree(folder, tmp_path / "run")
