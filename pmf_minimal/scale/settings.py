@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -81,9 +80,8 @@ def _fits(value, kind: type) -> bool:
     if kind is bool or isinstance(value, bool):
         return kind is bool and isinstance(value, bool)
     if kind is float:
-        # A whole number may be too large to be asked whether it is finite, or to be put into a tensor.
-        most = sys.float_info.max if isinstance(value, float) else 2**63 - 1
-        return isinstance(value, int | float) and abs(value) <= most
+        # A number may be too large to be asked whether it is finite, or to be put into a tensor of float32 or int64.
+        return isinstance(value, int | float) and abs(value) <= (3e38 if isinstance(value, float) else 2**63 - 1)
     return isinstance(value, kind)
 
 

@@ -64,7 +64,7 @@ NAN, INF = float("nan"), float("inf")
     ("name", "value"),
     [
         ("lr", "abc"), ("epochs", "many"), ("dim", 1.5), ("thaw", "perhaps"), ("thaw", 1), ("dim", True), ("seed", None),
-        ("lr", NAN), ("lr", INF), ("lr", -1), ("lr", 1e10), ("temperature", NAN), ("temperature", 0.0), ("temperature", 10**30), ("clip", NAN), ("clip", 0.0),
+        ("lr", NAN), ("lr", INF), ("lr", -1), ("lr", 1e10), ("temperature", NAN), ("temperature", 0.0), ("temperature", 10**30), ("temperature", 1e39), ("clip", NAN), ("clip", 0.0),
         ("weight_decay", NAN), ("weight_decay", -1e-3), ("weight_decay", 1e30), ("warmup", NAN), ("warmup", 1.5), ("threshold_start", INF),
         ("dim", 0), ("dim", 10**20), ("batch_size", 0), ("accumulation", 0), ("evaluate_every", 0), ("patience", 0),
         ("fanout", -1), ("fanout", 99_999_999_999), ("epochs", 10**12), ("seed", -1), ("seed", 10**20), ("csls_k", 0),
