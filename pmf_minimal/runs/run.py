@@ -176,6 +176,7 @@ def load_run(folder: str | Path, graphs: GraphPair) -> Run:
     config, facts, state, history = run_folder.read(Path(folder), graphs)
     graphs = graphs.with_split(*(facts[name] for name in run_folder.SPLIT))
     run_folder.check_width(config, state, Path(folder))
-    model = build(graphs, config)
+    with run_folder.damage(Path(folder)):
+        model = build(graphs, config)
     run_folder.load_state(model, state, Path(folder))
     return Run(model, graphs, config, history, facts["best_epoch"])

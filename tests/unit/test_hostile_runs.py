@@ -308,6 +308,15 @@ def test_a_name_without_end_is_cut_in_the_message(finished, tmp_path):
     assert len(str(caught.value)) < 1000
 
 
+def test_a_model_that_there_is_not_is_named(finished, tmp_path):
+    graphs, folder = finished
+    shutil.copytree(folder, tmp_path / "run")
+    settings = json.loads((tmp_path / "run" / "config.json").read_text())
+    (tmp_path / "run" / "config.json").write_text(json.dumps(settings | {"model": "7"}))
+    with pytest.raises(DamagedFile, match="model='7': choose one of"):
+        load_run(tmp_path / "run", graphs)
+
+
 def test_weights_that_are_not_finite_are_refused(finished, tmp_path):
     graphs, folder = finished
     shutil.copytree(folder, tmp_path / "run")
