@@ -2,10 +2,11 @@
 
 
 class DataError(ValueError):
-    """The input is not what it should be. What the message quotes of it is shown without control characters."""
+    """The input is not what it should be. What the message quotes of it is shown without control characters, and cut if it is long."""
 
     def __str__(self) -> str:
-        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in super().__str__())
+        said = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in super().__str__())
+        return said if len(said) <= 2000 else f"{said[:1000]} … {said[-1000:]}"
 
 
 class DataWarning(UserWarning):

@@ -15,7 +15,7 @@ FIELDS = {"found", "page", "place", "wrong", "right", "mended"}
 
 HEAD = """# Errata
 
-Mistakes in earlier versions of the book and the package, the newest first. What is right since 0.2.0 was wrong in 0.1.0. Found another? [Tell us](cite.md#report-an-error). This page is made from `book/errata.yaml` by `book/tools/errata.py`.
+Mistakes in earlier versions of the book and the package, the newest first. The version named is the first that has it right. If it is not out yet, a clone of the project has it. Found another? [Tell us](cite.md#report-an-error). This page is made from `book/errata.yaml` by `book/tools/errata.py`.
 """
 NONE = "\nNone is known.\n"
 ENTRY = """
@@ -44,7 +44,7 @@ def page(errata):
             raise ValueError(f"erratum {number}: {erratum['found']!r} is no date such as 2027-01-31")
         if not (ROOT / erratum["page"]).is_file():
             raise ValueError(f"erratum {number}: there is no {erratum['page']}")
-        state = f"right since version {erratum['mended']}" if erratum["mended"] else "not mended yet"
+        state = f"right since version {erratum['mended']}" if erratum["mended"] else "not fixed yet"
         sections.append(ENTRY.format(state=state, **{k: str(v).strip() for k, v in erratum.items()}))
     dates = [erratum["found"] for erratum in errata]
     if dates != sorted(dates, reverse=True):

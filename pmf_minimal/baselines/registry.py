@@ -5,6 +5,8 @@ from __future__ import annotations
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
+from pmf_minimal.scale.settings import short
+
 if TYPE_CHECKING:
     from pmf_minimal.config import PMFConfig
     from pmf_minimal.graphs import GraphPair
@@ -31,7 +33,7 @@ def find(name: str) -> type[EntityAligner]:
         ValueError: there is none.
     """
     if name not in SYSTEMS:
-        raise ValueError(f"model={name!r}: choose one of {', '.join(sorted(SYSTEMS))}")
+        raise ValueError(f"model={short(name)}: choose one of {', '.join(sorted(SYSTEMS))}")
     system = SYSTEMS[name]
     return resolve_name(system) if isinstance(system, str) else system
 

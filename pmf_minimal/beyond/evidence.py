@@ -26,6 +26,7 @@ from pmf_minimal.beyond.calibration import (
 )
 from pmf_minimal.config import MatchingConfig
 from pmf_minimal.model import EntityAligner
+from pmf_minimal.scale.block_matching import mutual
 from pmf_minimal.scale.blockwise import PairScores
 from pmf_minimal.scale.comparison import Comparison
 from pmf_minimal.scale.kernels import row_slices
@@ -106,14 +107,39 @@ class Evidence(PairScores):
 
         Evidence before CSLS is the logarithm of a ratio of likelihoods, so its softmax over the candidates is that probability.
         """
-        plain = copy.copy(self)
-        plain.means = []
-        of_rows, of_columns = self.left.new_zeros(self.shape[0]), self.left.new_full((self.shape[1],), -torch.inf)
+        plain, totals = self._before_csls(), LogTotals(self)
         for part, block in plain.blocks():
-            of_rows[part] = block.logsumexp(dim=1)
-            of_columns = torch.logaddexp(of_columns, block.logsumexp(dim=0))
-        s = plain.pairs(rows, columns)
-        return (s - torch.maximum(of_rows[rows], of_columns[columns])).exp()
+            totals.add(part, block)
+        return totals.share(plain.pairs(rows, columns), rows, columns)
+
+    def mutual(self) -> tuple[Tensor, Tensor]:
+        """Pairs that are each other's best before CSLS, int64 ``[P, 2]``, and their :meth:`confidence`, float ``[P]``, by one pass."""
+        plain, totals = self._before_csls(), LogTotals(self)
+        pairs = mutual(plain, look=totals.add)
+        return pairs, totals.share(plain.pairs(*pairs.T), *pairs.T)
+
+    def _before_csls(self) -> Evidence:
+        plain = copy.copy(self)
+        if self.means:
+            plain.__dict__.pop("dense", None)
+            plain.means = []
+        return plain
+
+
+class LogTotals:
+    """log of the sum of exp(score) over every row and every column, added up a block of rows at a time."""
+
+    def __init__(self, scores: PairScores):
+        self.rows, self.columns = (scores.left.new_full((n,), -torch.inf) for n in scores.shape)
+
+    def add(self, rows: slice, block: Tensor) -> None:
+        """One more block, float ``[len(rows), n']``."""
+        self.rows[rows] = block.logsumexp(dim=1)
+        self.columns = torch.logaddexp(self.columns, block.logsumexp(dim=0))
+
+    def share(self, scores: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        """exp(score) by the sum over its row or its column, whichever is larger: float ``[P]``."""
+        return (scores - torch.maximum(self.rows[rows], self.columns[columns])).exp()
 
 
 def _log_means(x: Tensor, y: Tensor, here: Tensor, there: Tensor, tau: float) -> tuple[Tensor, Tensor]:

@@ -19,8 +19,8 @@ from pmf_minimal.model import PMF
 
 #: Name of the modality.
 NEIGHBOURS = "neighbours"
-#: Width of its features.
-DIM = 2048
+#: Width of its features, and how many columns of them tell how well an entity's best match fits: that needs less than a ranking of thousands.
+DIM, MATCH_DIM = 1024, 512
 
 
 class GivenEncoder(nn.Module):
@@ -51,7 +51,7 @@ class Mixture(PMF):
         >>> from pmf_minimal import fit, load
         >>> run = fit(load("emoji/fr_en"), model="mixture", epochs=1, iterative_epochs=0, progress=False)
         >>> run.embeddings()["neighbours"].shape
-        torch.Size([6120, 2048])
+        torch.Size([6120, 1024])
     """
 
     title, ablated = "Mixture", "the neighbours by propagation"
@@ -72,9 +72,10 @@ class Mixture(PMF):
 
     @classmethod
     def resolve_config(cls, config: PMFConfig) -> PMFConfig:
-        """Evidence, nothing frozen, and the modality ``neighbours`` unless it is to be taken away."""
+        """Evidence, nothing frozen, and the modality ``neighbours`` where structure counts, unless it is to be taken away."""
         others = [m for m in config.modalities if m != NEIGHBOURS]
-        config = config.with_modalities(others if config.ablate else [*others, NEIGHBOURS])
+        with_neighbours = not config.ablate and {"structure", NEIGHBOURS} & set(config.modalities)
+        config = config.with_modalities([*others, NEIGHBOURS] if with_neighbours else others)
         return config.replace(scoring="off", freezing="off", fusion="evidence", cross_modality="off")
 
     @classmethod
@@ -172,7 +173,7 @@ class MixtureComparison(EvidenceComparison):
     def features_changed(self, model: Mixture) -> None:
         """Apply what was learnt to the new features."""
         graphs, k = model.graphs, model.modalities.index(NEIGHBOURS)
-        self.zscores |= match_zscores({NEIGHBOURS: graphs.features[NEIGHBOURS]}, graphs)
+        self.zscores |= match_zscores({NEIGHBOURS: graphs.features[NEIGHBOURS][:, :MATCH_DIM]}, graphs)
         w = reliabilities(self.learnt[k : k + 1], {NEIGHBOURS: self.zscores[NEIGHBOURS]}, graphs)
         model.relevance[NEIGHBOURS].copy_(w[NEIGHBOURS])
 

@@ -7,7 +7,6 @@ from torch import Tensor
 
 from pmf_minimal.iterative import Probation, count_common
 from pmf_minimal.model import EntityAligner
-from pmf_minimal.scale.block_matching import match
 
 #: How probable a pair must be to join the seeds; cautious pairs the first of these at which they are estimated to be precise enough.
 CONFIDENCES = (0.9, 0.95, 0.99, 0.999)
@@ -94,9 +93,8 @@ class ConfidentPairs(Probation):
         """int64 ``[P, 2]``, pairs of these entities that are each other's best, and how probable each is, float ``[P]``."""
         if not (len(left) and len(right)):
             return self.graphs.train[:0], joint.new_zeros(0)
-        s = model.pair_scores(joint[left], joint[right], self.config.replace(csls_rounds=0))
-        row, column = match(s, "mutual").T
-        return torch.stack([left[row], right[column]], dim=1), s.confidence(row, column)
+        pairs, confidence = model.pair_scores(joint[left], joint[right], self.config.replace(csls_rounds=0)).mutual()
+        return torch.stack([left[pairs[:, 0]], right[pairs[:, 1]]], dim=1), confidence
 
 
 class CautiousPairs(ConfidentPairs):

@@ -30,7 +30,7 @@ SIDES = [
     click.option(
         "--precision",
         type=click.FloatRange(0, 1),
-        help="Keep matches down to the threshold whose estimated precision is at least this [default: 0.9].",
+        help="Keep matches down to the threshold whose estimated precision is at least this [default: 0.9; for predict, that of RUN].",
     ),
     click.option("--lenient", is_flag=True, help="Repair RDF that is not quite right, and say how often."),
     click.option(

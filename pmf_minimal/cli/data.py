@@ -75,7 +75,7 @@ def data():
 @data.command("list")
 @ROOT
 def list_(root):
-    """All data sets by name, what they are, and whether they lie below --root."""
+    """All data sets that are read from files, by name, what they are, and whether they lie below --root."""
     from pmf_minimal.datasets import DATASETS
 
     root = root or os.environ.get("PMF_DATA")

@@ -20,7 +20,7 @@ from pmf_minimal.cli.say import InputError, say
 @click.argument("cards", nargs=-1, metavar="[CARD]...")
 @click.option("--more", is_flag=True, help="Also the data sets that a card marks as taking long, from --root.")
 @click.option(
-    "--tune", is_flag=True, help="Choose the learning rate of each variant first, by validation pairs of other data."
+    "--tune", is_flag=True, help="Choose the learning rate of each variant first, by validation pairs of other splits."
 )
 @click.option(
     "--cache",

@@ -57,10 +57,8 @@ for _command in (data, align, predict, experiment):
 @click.argument("dataset")
 @click.option(
     "--model",
-    default="pmf",
-    show_default=True,
     help="pmf, or what it is compared with: eva, mclea, meaformer, umaea, msnea, mmea, propagation (trains nothing), "
-    "mixture (trains, and propagates).",
+    "mixture (trains, and propagates) [default: that of the preset].",
 )
 @click.option(
     "--preset",
@@ -95,13 +93,13 @@ def train(dataset, model, preset, changes, seed, root, images, vectors, device, 
     \b
     Writes into the folder of results:
       metrics.json       Hits@1, Hits@10, MRR in both directions, joint (also among all entities) and each modality alone
-      matches.csv        one-to-one matches of the test entities: names, score, whether correct
+      matches.csv        matches of the test entities, one-to-one unless the preset is released: names, score, whether correct
       history.csv        losses, thresholds and frozen shares, epoch by epoch
       model.safetensors  the weights of the best epoch, with relevance and frozen features
       config.json        every setting
     """
     with halting(lambda: state_kept(checkpoint)):
-        changes = {"model": model, "seed": seed} | dict(map(_parse, changes))
+        changes = {"seed": seed} | ({"model": model} if model else {}) | dict(map(_parse, changes))
         name = f"{preset}-seed{changes['seed']}-{datetime.now():%Y%m%d-%H%M%S}"
         out = out or Path("runs") / dataset.replace("/", "-") / name
         _train(dataset, preset, changes, root, images, vectors, device, out, checkpoint, fit_memory)
@@ -117,14 +115,16 @@ def _train(dataset, preset, changes, root, images, vectors, device, out, checkpo
     from pmf_minimal.runs.run import fit
     from pmf_minimal.scale import distributed
     from pmf_minimal.scale.device import pick_device
+    from pmf_minimal.scale.settings import short
 
     distributed.init_process_group()
     first = distributed.rank_and_world_size()[0] == 0
     try:
-        find(changes["model"])
-        presets = PRESETS | {"published": published(changes["model"])}
+        model = changes.get("model", "pmf")
+        find(model)
+        presets = PRESETS | {"published": published(model)}
         if preset not in presets:
-            raise ValueError(f"unknown preset {preset!r}; known are {', '.join(presets)}")
+            raise ValueError(f"unknown preset {short(preset)}; known are {', '.join(presets)}")
         config = presets[preset].replace(**changes)
         pick_device(device)
         with user_errors():

@@ -21,6 +21,7 @@ from pmf_minimal.runs import loop
 from pmf_minimal.scale.block_matching import check_possible, match
 from pmf_minimal.scale.comparison import comparison_class
 from pmf_minimal.scale.evaluation import candidate_rows, evaluate_model
+from pmf_minimal.scale.settings import short
 from pmf_minimal.training import Training
 
 
@@ -129,7 +130,7 @@ def fit(
 
     Args:
         graphs: the pair; it is split as the configuration says, unless it is split already.
-        preset: configuration, or the name of a preset. ``recommended`` compares pairs by evidence and freezes nothing;
+        preset: configuration, or the name of a preset. ``recommended`` is the mixture: it compares pairs by evidence and freezes nothing;
             for the paper's method take ``paper``, ``released`` or ``quick``.
         device: ``auto``, ``cpu`` or ``cuda``.
         progress: show a progress bar.
@@ -147,7 +148,7 @@ def fit(
         ValueError: no such preset, field or device.
     """
     if isinstance(preset, str) and preset not in PRESETS:
-        raise ValueError(f"preset={preset!r}: choose one of {', '.join(PRESETS)}")
+        raise ValueError(f"preset={short(preset)}: choose one of {', '.join(PRESETS)}")
     config = (PRESETS[preset] if isinstance(preset, str) else preset).replace(**changes)
     config = find(config.model).resolve_config(config)
     if "train" not in graphs:

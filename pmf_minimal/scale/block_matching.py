@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -53,9 +55,9 @@ def best_of_each_row(scores: PairScores) -> Tensor:
     return torch.stack([torch.arange(len(column), device=column.device), column], dim=1)
 
 
-def mutual(scores: PairScores) -> Tensor:
-    """:func:`matching.mutual` by one pass."""
-    column, _, row, _ = _best(scores)
+def mutual(scores: PairScores, look: Callable[[slice, Tensor], None] | None = None) -> Tensor:
+    """:func:`matching.mutual` by one pass, in which ``look`` may see every block of rows, too."""
+    column, _, row, _ = _best(scores, look)
     rows = torch.arange(len(column), device=column.device)
     both = row[column] == rows
     return torch.stack([rows[both], column[both]], dim=1)
@@ -107,11 +109,15 @@ def greedy(scores: PairScores) -> Tensor:
     return matches[matches[:, 0].argsort()]
 
 
-def _best(scores: PairScores) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _best(
+    scores: PairScores, look: Callable[[slice, Tensor], None] | None = None
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Best column of every row and its similarity ``[n]``, best row of every column and its similarity ``[n']``."""
     of_rows, of_columns = (scores.left.new_full((n,), -torch.inf) for n in scores.shape)
     column, row = (torch.zeros(len(x), dtype=torch.long, device=x.device) for x in (of_rows, of_columns))
     for rows, block in scores:
+        if look:
+            look(rows, block)
         of_rows[rows], column[rows] = block.max(dim=1)
         better = (block.amax(dim=0) > of_columns).nonzero().ravel()  # among equals the lower row stays
         down = block[:, better].max(dim=0)

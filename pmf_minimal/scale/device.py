@@ -10,6 +10,8 @@ from functools import cache
 
 import torch
 
+from pmf_minimal.scale.settings import short
+
 
 def pick_device(name: str = "auto") -> torch.device:
     """``auto`` is the GPU where there is one, else the CPU.
@@ -20,7 +22,7 @@ def pick_device(name: str = "auto") -> torch.device:
     found = torch.cuda.is_available()
     if name not in ("auto", "cpu", "cuda") or (name == "cuda" and not found):
         raise ValueError(
-            f"device {name!r}: {'choose auto, cpu or cuda' if found else 'this machine has no GPU; choose auto or cpu'}"
+            f"device {short(name)}: {'choose auto, cpu or cuda' if found else 'this machine has no GPU; choose auto or cpu'}"
         )
     return torch.device("cuda" if found and name != "cpu" else "cpu")
 

@@ -39,15 +39,15 @@ def check_settings(config, choices: dict) -> None:
     for f in fields(config):
         value, kind = getattr(config, f.name), type(f.default)
         if kind in _KINDS and not _fits(value, kind):
-            raise ValueError(f"{f.name}={_short(value)}: give {_KINDS[kind]}, such as {json.dumps(f.default)}")
+            raise ValueError(f"{f.name}={short(value)}: give {_KINDS[kind]}, such as {json.dumps(f.default)}")
     for name, (least, most) in _RANGES.items():
         value = getattr(config, name)
         if value is not None and not (_fits(value, float) and least <= value <= most):
             span = f"at least {least}" if most == math.inf else f"between {least} and {most}"
-            raise ValueError(f"{name}={_short(value)}: must be {span}")
+            raise ValueError(f"{name}={short(value)}: must be {span}")
     for name, known in choices.items():
         if getattr(config, name) not in known:
-            raise ValueError(f"{name}={_short(getattr(config, name))}: choose one of {', '.join(map(str, known))}")
+            raise ValueError(f"{name}={short(getattr(config, name))}: choose one of {', '.join(map(str, known))}")
     _check_modalities(config)
 
 
@@ -56,21 +56,21 @@ def _check_modalities(config) -> None:
         value = getattr(config, name)
         names = isinstance(value, tuple) and all(isinstance(m, str) and m for m in value)
         if not names and not (value is None and name == "threshold_grows"):
-            raise ValueError(f'{name}={_short(value)}: give a list of names, such as ["structure", "image"]')
+            raise ValueError(f'{name}={short(value)}: give a list of names, such as ["structure", "image"]')
     if not isinstance(config.beta, dict) or not all(_fits(b, float) and b >= 0 for b in config.beta.values()):
-        raise ValueError(f"beta={_short(config.beta)}: give a number of at least 0 for each modality")
+        raise ValueError(f"beta={short(config.beta)}: give a number of at least 0 for each modality")
     if "joint" in config.modalities:
         raise ValueError(
-            f"modalities={_short(list(config.modalities))}: joint is what all of them are together; rename yours"
+            f"modalities={short(list(config.modalities))}: joint is what all of them are together; rename yours"
         )
     chosen = set(config.modalities)
     if not chosen or chosen - config.beta.keys() or len(chosen) < len(config.modalities):
         raise ValueError(
-            f"modalities={_short(list(config.modalities))}: choose among {', '.join(config.beta)}, each once"
+            f"modalities={short(list(config.modalities))}: choose among {', '.join(config.beta)}, each once"
         )
 
 
-def _short(value: object) -> str:
+def short(value: object) -> str:
     """A value in a message: whatever it is, a line of bounded length."""
     shown = ascii(value)
     return shown if len(shown) <= 200 else f"{shown[:200]}…"
@@ -95,4 +95,4 @@ def check_format(facts: dict, path: Path | str) -> None:
     if found != FORMAT:
         newer = _fits(found, float) and found > FORMAT
         remedy = "install a newer pmf-minimal" if newer else "train again, or use pmf-minimal 0.1"
-        raise OtherRun(f"{path}: format {_short(found)}, and this version reads format {FORMAT}; {remedy}")
+        raise OtherRun(f"{path}: format {short(found)}, and this version reads format {FORMAT}; {remedy}")

@@ -18,6 +18,7 @@ SHARES = (0.0, 0.2, 0.5)
 SEEDS = 3
 SETTINGS = {
     "model": "mixture", "dim": 64, "epochs": 12, "batch_size": 250, "evaluate_every": 4, "lr": 0.01, "iterative_epochs": 4, "iterative_every": 2,
+    "matching": "greedy",
 }  # fmt: skip
 COLUMNS = (
     "dataset", "replaced", "seeds", "random seed", "Hits@1", "Hits@1, all candidates", "estimated share", "kept", "kept right",
@@ -47,7 +48,7 @@ def one_run(name, root, share, screened, seed, settings):
 
 
 def main(root=None, *names):
-    settings = {"model": "propagation", "iterative_epochs": 3} if names else SETTINGS
+    settings = {"model": "propagation", "iterative_epochs": 3, "matching": "greedy"} if names else SETTINGS
     print(*(f'"{name}"' if "," in name else name for name in COLUMNS), sep=",")
     for seed in range(1 if names else SEEDS):
         for name in names or DATASETS:

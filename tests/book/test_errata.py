@@ -29,7 +29,7 @@ def test_the_example_in_the_file_is_an_entry():
 
 def test_what_is_shown():
     text = page([ONE, ONE | {"found": datetime.date(2026, 12, 1), "page": "book/primer.md", "mended": "0.2.0"}])
-    assert "## notebooks/04_freezing.ipynb, cell [12]\n\n*Found 2027-01-31; not mended yet.*" in text
+    assert "## notebooks/04_freezing.ipynb, cell [12]\n\n*Found 2027-01-31; not fixed yet.*" in text
     assert "**never**" in text and "**It should say:** They may." in text
     assert "## book/primer.md, cell [12]\n\n*Found 2026-12-01; right since version 0.2.0.*" in text
     assert "None is known" in page([]) and "None is known" not in text

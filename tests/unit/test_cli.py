@@ -61,7 +61,8 @@ def test_train(run, root, tmp_path):
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["dataset"] == "toy/a_b" and metrics["test_pairs"] == 15
     rows = pd.DataFrame(metrics["test"])
-    assert set(rows["embedding"]) == {"structure", "relation", "image", "joint", "joint, all candidates"}
+    names = {"structure", "relation", "image", "neighbours", "joint", "joint, all candidates"}
+    assert set(rows["embedding"]) == names
     assert set(rows["direction"]) == {"left to right", "right to left"} and rows["MRR"].between(0, 1).all()
     matches = pd.read_csv(out / "matches.csv")
     assert len(matches) == 15 and matches["left_id"].is_unique and matches["right_id"].is_unique

@@ -308,6 +308,18 @@ def test_a_name_without_end_is_cut_in_the_message(finished, tmp_path):
     assert len(str(caught.value)) < 1000
 
 
+@pytest.mark.parametrize("change", [{"model": "a" * 5000}, {"preset": "a" * 5000}, {"device": "a" * 5000}])
+def test_a_word_without_end_is_cut_in_the_message(change):
+    with pytest.raises(ValueError) as error:
+        fit(random_pair(12), **{"preset": tiny(epochs=1), "device": "cpu", "progress": False} | change)
+    assert len(str(error.value)) < 300
+
+
+def test_what_an_error_quotes_is_cut_and_its_remedy_stays():
+    said = str(DamagedFile(f"names.csv:7: {'a' * 10_000} is no name; drop the line"))
+    assert len(said) < 2100 and said.startswith("names.csv:7: aaa") and said.endswith("is no name; drop the line")
+
+
 def test_a_model_that_there_is_not_is_named(finished, tmp_path):
     graphs, folder = finished
     shutil.copytree(folder, tmp_path / "run")

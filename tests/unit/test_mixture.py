@@ -8,6 +8,7 @@ from pmf_minimal import fit, load_run
 from pmf_minimal.beyond import mixture
 from pmf_minimal.beyond.mixture import NEIGHBOURS, Mixture
 from pmf_minimal.beyond.propagation import propagate
+from pmf_minimal.config import PRESETS
 
 SETTINGS = {
     "dim": 16, "epochs": 2, "evaluate_every": 1, "iterative_epochs": 2, "iterative_every": 1, "lr": 0.01, "progress": False,
@@ -85,9 +86,15 @@ def test_nothing_is_trained_where_neighbours_are_all_there_is(graphs):
     assert run.evaluate().loc["joint", "Hits@1"].mean() > 0.5
 
 
+def test_neighbours_join_where_structure_counts():
+    preset = PRESETS["recommended"]
+    assert Mixture.resolve_config(preset).modalities == (*preset.modalities, NEIGHBOURS)
+    assert Mixture.resolve_config(preset.with_modalities(("image",))).modalities == ("image",)
+
+
 def test_without_neighbours_evidence_is_left(graphs):
     run = fit(graphs, model="mixture", ablate=True, **SETTINGS)
-    plain = fit(graphs, "recommended", **SETTINGS)
+    plain = fit(graphs, "recommended", model="pmf", **SETTINGS)
     assert run.model.modalities == ("structure",)
     same(run.embeddings()["joint"], plain.embeddings()["joint"])
 

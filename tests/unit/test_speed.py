@@ -60,7 +60,7 @@ def test_the_stored_growth_of_align_keeps_what_the_book_says():
     assert (table["predicted GB"] / table["peak GB"]).between(0.75, 1.25).all()
     assert table["F1"].min() > 0.9
     recall = table.set_index("entities a side")["recall of candidates"]
-    assert recall.loc[:100_000].min() > 0.97 and round(recall[1_000_000], 2) == 0.92
+    assert recall.min() > 0.98 and round(recall[1_000_000], 2) == 0.99
     large = table[table["entities a side"] >= 10_000]
     for what in ("cpu seconds", "peak GB"):
         assert speed.exponent(large["entities a side"], large[what]) < 1.15

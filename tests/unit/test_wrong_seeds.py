@@ -174,7 +174,7 @@ def test_propagation_starts_from_what_is_kept(graphs, monkeypatch):
 def test_relations_do_not_count_and_no_neighbours_no_judgement(graphs, monkeypatch):
     seen = []
     monkeypatch.setattr("pmf_minimal.beyond.mixture.drop_wrong_seeds", lambda *a: seen.append(a[1]) or a[0])
-    config = Mixture.resolve_config(PRESETS["recommended"].replace(model="mixture"))
+    config = Mixture.resolve_config(PRESETS["recommended"])
     Mixture.prepare(graphs, config)
     assert seen == [("attribute", "image")]
     assert Mixture.prepare(graphs, Mixture.resolve_config(config.replace(ablate=True))) is graphs
