@@ -106,7 +106,7 @@ print(len(run.matches()), len(run.evaluate()))
 """
     done = without(*HEAVY, code=code)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split()[1] == "10"  # five embeddings, two directions
+    assert done.stdout.split()[1] == "12"  # six embeddings, two directions
 
 
 @pytest.mark.parametrize(
