@@ -170,7 +170,7 @@ PRESETS["quick"] = PRESETS["paper"].replace(
     dim=128, relation_counts=True, fusion="keep", threshold_grows=("image",), threshold_max=0.7, scoring_start=5,
     scoring_end=20, cross_modality="off", lr=5e-3, epochs=40, evaluate_every=5,
 )  # fmt: skip
-# The best in mean validation MRR by `tests/benchmarks/recommended.py`, over graphs with and without pictures.
+# How it was chosen, and where figures on test pairs had been seen: `tests/benchmarks/recommended.py`.
 PRESETS["recommended"] = PRESETS["paper"].replace(
     model="mixture", relation_counts=True, scoring="off", freezing="off", fusion="evidence", cross_modality="off", symmetric="separate",
     csls_rounds=1, matching="sinkhorn", dim=128, batch_size=5000, lr=5e-3, epochs=30, evaluate_every=15, iterative_epochs=15, schedule="epochs",
